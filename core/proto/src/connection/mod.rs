@@ -1,0 +1,27 @@
+//! One network connection: what its handshake granted, and what ends with it.
+
+mod grant;
+mod keep_alive;
+mod topic_alias;
+
+use std::collections::VecDeque;
+
+pub use grant::{Grant, Limits};
+pub(crate) use keep_alive::{KeepAlive, KeepAliveStep};
+pub(crate) use topic_alias::{INCOMING_ALIASES, IncomingAliases};
+
+use crate::qos::PacketId;
+
+/// The state of an established connection. A new connection starts with a new one: aliases, quotas and limits of the
+/// last never reach it.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) grant: Grant,
+    /// How many more QoS 1 and 2 PUBLISHes may be sent (section 4.9). Below zero after a resume with more pending
+    /// PUBRELs than the new receive maximum.
+    pub(crate) send_quota: i32,
+    /// PUBLISHes of the resumed session that wait for quota, ahead of everything new.
+    pub(crate) replay: VecDeque<PacketId>,
+    pub(crate) incoming_aliases: IncomingAliases,
+    pub(crate) keep_alive: KeepAlive,
+}

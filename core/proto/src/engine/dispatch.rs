@@ -1,0 +1,122 @@
+//! Received bytes become packets, and packets reach the part of the engine that they are for.
+
+use bytes::BytesMut;
+
+use super::Engine;
+use crate::codec::{
+    Ack, ConnAck, Disconnect, EncodeError, Frame, PacketType, Publish, SubAck, UnsubAck, take_frames,
+};
+use crate::error::{Error, ErrorKind};
+use crate::reason::ReasonCode;
+use crate::time::Timestamp;
+
+impl Engine {
+    /// Bytes were received: takes whole packets off the front of `buf` and leaves the tail, to be given again with
+    /// what comes next.
+    pub fn handle_bytes(&mut self, now: Timestamp, buf: &mut BytesMut) {
+        let now = self.tick(now);
+        let received = buf.len().saturating_sub(self.unparsed);
+        self.metrics.bytes_received += received as u64;
+        if let Some(connection) = &mut self.connection
+            && received > 0
+        {
+            connection.keep_alive.received(now);
+        }
+        while self.life.is_reading() {
+            match take_frames(buf, self.settings.maximum_packet_size) {
+                Ok(frames) if frames.is_empty() => break,
+                Ok(mut frames) => {
+                    while let Some(frame) = frames.next()
+                        && self.life.is_reading()
+                    {
+                        if let Err(error) = self.handle_packet(now, &frame) {
+                            self.fail_connection(error);
+                        }
+                    }
+                }
+                Err(error) => self.fail_connection(error.into()),
+            }
+        }
+        if !self.life.is_reading() {
+            buf.clear();
+        }
+        self.unparsed = buf.len();
+        self.flush_acks();
+        self.pump(now);
+        self.settle_goodbye();
+    }
+
+    /// So many bytes of the transmits were written to the transport.
+    pub fn handle_written(&mut self, now: Timestamp, bytes: usize) {
+        let now = self.tick(now);
+        self.metrics.bytes_sent += bytes as u64;
+        self.outbox.confirm_written(bytes);
+        if let Some(connection) = &mut self.connection {
+            connection.keep_alive.written(self.outbox.written(), now);
+        }
+        self.pump(now);
+    }
+
+    #[inline]
+    fn handle_packet(&mut self, now: Timestamp, frame: &Frame<'_>) -> Result<(), Error> {
+        let version = self.version();
+        let packet_type = frame.packet_type()?;
+        if self.life.is_handshaking() {
+            return match packet_type {
+                PacketType::ConnAck => self.handle_connack(now, &ConnAck::decode(version, frame)?),
+                other => Err(out_of_place(other, "before CONNACK")),
+            };
+        }
+        match packet_type {
+            PacketType::Publish => self.handle_publish(Publish::decode(version, frame)?),
+            PacketType::PubAck => self.handle_puback(Ack::decode(packet_type, version, frame)?),
+            PacketType::PubRec => self.handle_pubrec(Ack::decode(packet_type, version, frame)?),
+            PacketType::PubComp => self.handle_pubcomp(Ack::decode(packet_type, version, frame)?),
+            PacketType::PubRel => {
+                self.handle_pubrel(Ack::decode(packet_type, version, frame)?.packet_id);
+                Ok(())
+            }
+            PacketType::SubAck => self.handle_suback(SubAck::decode(version, frame)?),
+            PacketType::UnsubAck => self.handle_unsuback(UnsubAck::decode(version, frame)?),
+            PacketType::PingResp => {
+                crate::codec::Packet::decode(version, frame).map(drop).map_err(Error::from)
+            }
+            PacketType::Disconnect => {
+                self.handle_disconnect(Disconnect::decode(version, frame)?);
+                Ok(())
+            }
+            PacketType::ConnAck => Err(out_of_place(packet_type, "a second time")),
+            PacketType::Auth => {
+                Err(out_of_place(packet_type, "although no authentication method was asked for"))
+            }
+            PacketType::Connect | PacketType::Subscribe | PacketType::Unsubscribe | PacketType::PingReq => {
+                Err(out_of_place(packet_type, "which only a client may send"))
+            }
+        }
+    }
+
+    /// Appends a packet of this size unless the server would not take it: then gives the error.
+    pub(super) fn put_checked(
+        &mut self,
+        size: usize,
+        encode: impl FnOnce(&mut BytesMut) -> Result<(), EncodeError>,
+    ) -> Option<Error> {
+        let maximum =
+            self.connection.as_ref().and_then(|connection| connection.grant.limits.maximum_packet_size);
+        if let Some(maximum) = maximum
+            && size > maximum as usize
+        {
+            let what = format!("the packet would have {size} bytes: the server takes at most {maximum}");
+            return Some(
+                Error::new(ErrorKind::PacketTooLarge, what).with_reason_code(ReasonCode::PacketTooLarge),
+            );
+        }
+        let written = encode(self.outbox.tail());
+        written.err().map(|error| Error::new(ErrorKind::InvalidOption, error.to_string()))
+    }
+}
+
+fn out_of_place(packet: PacketType, when: &str) -> Error {
+    let what = format!("the server sent {packet} {when}");
+    Error::new(ErrorKind::Protocol, what).with_reason_code(ReasonCode::ProtocolError)
+}

@@ -1,0 +1,537 @@
+//! From the first connect to the end: attempts, CONNACK, lost connections, the orderly goodbye.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::timers::Timer;
+use super::{Action, Answer, Completion, Engine, Event, Request, RequestId, Token, Undelivered};
+use crate::codec::{
+    Ack, ConnAck, Connect, ConnectProperties, Disconnect, DisconnectProperties, PacketType, Version,
+};
+use crate::connection::{Connection, Grant, INCOMING_ALIASES, IncomingAliases, KeepAlive};
+use crate::error::{Error, ErrorKind};
+use crate::options::{OnSessionLost, Server, Settings};
+use crate::reason::ReasonCode;
+use crate::session::{Record, SlotState};
+use crate::text::Utf8String;
+use crate::time::Timestamp;
+
+/// With a host that gives fresh credentials, this many refusals of them in a row stop the client.
+const CREDENTIAL_ATTEMPTS: u32 = 3;
+
+/// How an orderly disconnect goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DisconnectOptions {
+    /// How long to go on delivering what was accepted; the default is 10 seconds, zero disconnects at once.
+    pub timeout: Duration,
+    /// Whether the server is to publish the will all the same (v5, reason code 0x04); the default is not.
+    pub with_will: bool,
+}
+
+impl Default for DisconnectOptions {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(10), with_will: false }
+    }
+}
+
+/// Where the client stands.
+#[derive(Debug, Default)]
+pub(super) struct Life {
+    phase: Phase,
+    /// Waits for the first connect.
+    connect: Option<Token>,
+    was_connected: bool,
+    /// Whether there is a session of an earlier process to go on with.
+    pub(super) restored: bool,
+    /// The server of the current or next attempt.
+    server: usize,
+    /// Attempts since the last connection.
+    attempt: u32,
+    credential_refusals: u32,
+    goodbye: Option<Goodbye>,
+    last_request: u64,
+}
+
+#[derive(Debug, Default)]
+enum Phase {
+    #[default]
+    Idle,
+    /// Until the next attempt is due.
+    Waiting,
+    /// For the host's answer.
+    Asking(RequestId),
+    /// For the transport.
+    Opening,
+    /// For CONNACK.
+    Handshaking,
+    Connected,
+    /// For the transport to be closed; with the reason, if that was not in order.
+    Closing(Option<Error>),
+    Ended,
+}
+
+/// An orderly disconnect under way.
+#[derive(Debug)]
+struct Goodbye {
+    token: Token,
+    options: DisconnectOptions,
+    sent: bool,
+}
+
+impl Life {
+    /// Whether new operations are refused.
+    #[inline]
+    pub(super) fn is_closing(&self) -> bool {
+        self.goodbye.is_some() || self.is_ended()
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended)
+    }
+
+    /// Whether packets are expected.
+    #[inline]
+    pub(super) fn is_reading(&self) -> bool {
+        matches!(self.phase, Phase::Connected | Phase::Handshaking)
+    }
+
+    #[inline]
+    pub(super) fn is_handshaking(&self) -> bool {
+        matches!(self.phase, Phase::Handshaking)
+    }
+
+    pub(super) fn closed_error(&self) -> Error {
+        let what = if self.is_ended() { "the client is closed" } else { "the client is disconnecting" };
+        Error::new(ErrorKind::Closed, what)
+    }
+}
+
+/// The client identifier to begin with: the user's, or a generated one where MQTT 3.1.1 needs it.
+pub(super) fn client_id(settings: &Settings, number: u128) -> Utf8String {
+    if settings.version == Version::V5 || !settings.client_id.is_empty() {
+        return settings.client_id.clone();
+    }
+    // At most 23 characters of 0-9 and a-z, which every server accepts [MQTT-3.1.3-5].
+    let generated = format!("polymqtt{:015x}", number >> 68);
+    Utf8String::try_from(generated).unwrap_or_default()
+}
+
+impl Engine {
+    /// Connects, and goes on reconnecting as the options say. The outcome of the first connect is a
+    /// [`Completion::Connected`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Closed`] when the client was connected before: an engine has one life.
+    pub fn connect(&mut self, now: Timestamp, token: Token) -> Result<(), Error> {
+        let now = self.tick(now);
+        if !matches!(self.life.phase, Phase::Idle) {
+            return Err(Error::new(ErrorKind::Closed, "a client connects once: make a new one"));
+        }
+        self.life.connect = Some(token);
+        self.begin_attempt(now);
+        Ok(())
+    }
+
+    /// Disconnects in order: delivers what was accepted, within the timeout, then says goodbye. New operations are
+    /// refused from now on. The outcome is a [`Completion::Disconnected`].
+    pub fn disconnect(&mut self, now: Timestamp, options: DisconnectOptions, token: Token) {
+        let now = self.tick(now);
+        if self.life.is_ended() {
+            return self.complete(token, Completion::Disconnected(Undelivered::default()));
+        }
+        if let Some(earlier) = self.life.goodbye.take() {
+            self.complete(earlier.token, Completion::Disconnected(self.undelivered()));
+        }
+        self.life.goodbye = Some(Goodbye { token, options, sent: false });
+        self.timers.set(Timer::Drain, Some(now + options.timeout));
+        if options.timeout.is_zero() {
+            self.timers.set(Timer::Drain, None);
+            return self.say_goodbye();
+        }
+        self.settle_goodbye();
+    }
+
+    /// Answers a request of the engine. One that is no longer asked is ignored.
+    pub fn answer(&mut self, now: Timestamp, request: RequestId, answer: Answer) {
+        let now = self.tick(now);
+        if !matches!(self.life.phase, Phase::Asking(asked) if asked == request) {
+            return;
+        }
+        match answer {
+            Answer::Credentials(credentials) => {
+                self.settings.credentials = credentials;
+                self.open();
+            }
+            Answer::Failed(error) => self.attempt_failed(now, error),
+        }
+    }
+
+    /// The transport is open: CONNECT goes first [MQTT-3.1.0-1].
+    pub fn handle_opened(&mut self, now: Timestamp) {
+        self.tick(now);
+        if !matches!(self.life.phase, Phase::Opening) {
+            return;
+        }
+        self.life.phase = Phase::Handshaking;
+        self.outbox.reset();
+        self.unparsed = 0;
+        let connect = self.connect_packet();
+        self.put(|out| connect.encode(out));
+    }
+
+    /// The transport is closed, could not be opened, or failed: why.
+    pub fn handle_closed(&mut self, now: Timestamp, error: Error) {
+        let now = self.tick(now);
+        match std::mem::take(&mut self.life.phase) {
+            phase @ (Phase::Idle | Phase::Waiting | Phase::Asking(_) | Phase::Ended) => {
+                self.life.phase = phase
+            }
+            Phase::Opening => self.attempt_failed(now, error),
+            Phase::Handshaking => {
+                let what = format!("the connection was closed before CONNACK ({error})");
+                self.attempt_failed(now, Error::new(ErrorKind::Transport, what));
+            }
+            Phase::Connected => self.connection_lost(now, error),
+            Phase::Closing(Some(reason)) if self.connection.is_some() => self.connection_lost(now, reason),
+            Phase::Closing(Some(reason)) => self.attempt_failed(now, reason),
+            Phase::Closing(None) => self.end(None),
+        }
+    }
+
+    /// CONNACK (section 3.2).
+    pub(super) fn handle_connack(&mut self, now: Timestamp, connack: &ConnAck) -> Result<(), Error> {
+        if connack.reason_code.is_error() {
+            let properties = &connack.properties;
+            let error = Error::from_reason("the server refused the connection", connack.reason_code)
+                .with_details(properties.reason_string.clone(), properties.user_properties.clone());
+            self.close(Action::Shutdown, Some(error));
+            return Ok(());
+        }
+        let clean = self.clean_start();
+        if clean && connack.session_present {
+            let what = "CONNACK says that a session is present after a clean start [MQTT-3.2.2-2]";
+            return Err(Error::new(ErrorKind::Protocol, what).with_reason_code(ReasonCode::ProtocolError));
+        }
+        let grant = Grant::new(
+            self.settings.version,
+            connack,
+            &self.client_id,
+            self.settings.session_expiry,
+            self.settings.keep_alive,
+        );
+        self.established(now, grant);
+        Ok(())
+    }
+
+    /// The server says goodbye (section 3.14).
+    pub(super) fn handle_disconnect(&mut self, disconnect: Disconnect) {
+        let properties = disconnect.properties.map(|boxed| *boxed).unwrap_or_default();
+        let error = Error::from_reason("the server disconnected", disconnect.reason_code)
+            .with_details(properties.reason_string, properties.user_properties);
+        self.close(Action::Shutdown, Some(error));
+    }
+
+    /// The connection can't go on: tells the server why where the protocol allows, and closes [MQTT-4.13.1-1].
+    pub(super) fn fail_connection(&mut self, error: Error) {
+        if let (Version::V5, Some(reason_code)) = (self.version(), error.reason_code()) {
+            let disconnect = Disconnect::with_reason(reason_code);
+            self.put(|out| disconnect.encode(Version::V5, out));
+        }
+        self.close(Action::Shutdown, Some(error));
+    }
+
+    /// Nothing arrives any more: closes without a goodbye that nobody would read.
+    pub(super) fn abandon_connection(&mut self, error: Error) {
+        self.close(Action::Abort, Some(error));
+    }
+
+    /// The protocol version in use.
+    #[inline]
+    pub(super) fn version(&self) -> Version {
+        self.settings.version
+    }
+
+    /// Deadlines of connecting and disconnecting.
+    pub(super) fn sweep_life(&mut self, now: Timestamp) {
+        if self.timers.take_due(Timer::Reconnect, now) && matches!(self.life.phase, Phase::Waiting) {
+            self.begin_attempt(now);
+        }
+        if self.timers.take_due(Timer::Connect, now) {
+            let timeout = self.settings.connect_timeout.as_secs_f64();
+            let error = |what: &str| Error::new(ErrorKind::Timeout, format!("{what} within {timeout} s"));
+            match self.life.phase {
+                Phase::Asking(_) => self.attempt_failed(now, error("the host gave no credentials")),
+                Phase::Opening => self.close(Action::Abort, Some(error("the server could not be reached"))),
+                Phase::Handshaking => self.close(Action::Abort, Some(error("the server sent no CONNACK"))),
+                _ => {}
+            }
+        }
+        if self.timers.take_due(Timer::Stable, now) {
+            self.backoff.reset();
+        }
+        if self.timers.take_due(Timer::Drain, now) {
+            self.say_goodbye();
+        }
+    }
+
+    /// Says goodbye once everything accepted is delivered.
+    pub(super) fn settle_goodbye(&mut self) {
+        let drained = self.queue.is_empty() && self.slots.is_empty();
+        let waits = self.life.goodbye.as_ref().is_some_and(|goodbye| !goodbye.sent);
+        if waits && drained {
+            self.say_goodbye();
+        }
+    }
+
+    fn say_goodbye(&mut self) {
+        let Some(goodbye) = &mut self.life.goodbye else {
+            return;
+        };
+        if std::mem::replace(&mut goodbye.sent, true) {
+            return;
+        }
+        let with_will = goodbye.options.with_will;
+        self.timers.set(Timer::Drain, None);
+        match self.life.phase {
+            Phase::Connected => {
+                let disconnect = self.disconnect_packet(with_will);
+                let version = self.version();
+                self.put(|out| disconnect.encode(version, out));
+                self.close(Action::Shutdown, None);
+            }
+            Phase::Opening | Phase::Handshaking => self.close(Action::Abort, None),
+            Phase::Closing(_) => self.life.phase = Phase::Closing(None),
+            Phase::Idle | Phase::Waiting | Phase::Asking(_) | Phase::Ended => self.end(None),
+        }
+    }
+
+    /// The host is to close the transport; what comes until then is ignored.
+    fn close(&mut self, action: Action, reason: Option<Error>) {
+        self.timers.set(Timer::Connect, None);
+        self.timers.set(Timer::KeepAlive, None);
+        self.life.phase = Phase::Closing(reason);
+        self.actions.push_back(action);
+    }
+
+    fn begin_attempt(&mut self, now: Timestamp) {
+        self.life.attempt += 1;
+        let Some(server) = self.server().cloned() else {
+            return self.end(Some(Error::new(ErrorKind::InvalidOption, "no server to connect to")));
+        };
+        let attempt = self.life.attempt;
+        self.events.push_back(Event::Connecting { server: server.clone(), attempt });
+        self.timers.set(Timer::Connect, Some(now + self.settings.connect_timeout));
+        if !self.settings.credentials_from_host {
+            return self.open();
+        }
+        self.life.last_request += 1;
+        let request = RequestId(self.life.last_request);
+        self.life.phase = Phase::Asking(request);
+        self.requests.push_back((request, Request::Credentials { server, attempt }));
+    }
+
+    fn open(&mut self) {
+        if let Some(server) = self.server().cloned() {
+            self.life.phase = Phase::Opening;
+            self.actions.push_back(Action::Open(server));
+        }
+    }
+
+    fn server(&self) -> Option<&Server> {
+        self.settings.servers.get(self.life.server % self.settings.servers.len().max(1))
+    }
+
+    fn connect_packet(&self) -> Connect {
+        let settings = &self.settings;
+        let properties = match settings.version {
+            Version::V311 => ConnectProperties::default(),
+            Version::V5 => ConnectProperties {
+                session_expiry_interval: (settings.session_expiry > 0).then_some(settings.session_expiry),
+                receive_maximum: Some(settings.receive_maximum),
+                maximum_packet_size: Some(settings.maximum_packet_size),
+                topic_alias_maximum: Some(INCOMING_ALIASES),
+                user_properties: settings.user_properties.clone(),
+                ..ConnectProperties::default()
+            },
+        };
+        Connect {
+            version: settings.version,
+            clean_start: self.clean_start(),
+            keep_alive: settings.keep_alive,
+            client_id: self.client_id.clone(),
+            username: settings.credentials.username.clone(),
+            password: settings.credentials.password.clone(),
+            will: settings.will.clone(),
+            properties,
+        }
+    }
+
+    /// Clean start governs the first connect; reconnects go on with the session. The clean session of version 3.1.1
+    /// is its expiry too, so there it is the same each time.
+    fn clean_start(&self) -> bool {
+        let goes_on = self.life.was_connected || self.life.restored;
+        self.settings.clean_start && (self.settings.version == Version::V311 || !goes_on)
+    }
+
+    fn disconnect_packet(&self, with_will: bool) -> Disconnect {
+        let reason_code = if with_will { ReasonCode::DisconnectWithWill } else { ReasonCode::Success };
+        let mut disconnect = Disconnect::with_reason(reason_code);
+        // The default expiry is for reconnecting only: an orderly goodbye ends the session.
+        if self.version() == Version::V5 && !self.settings.lasting_session && self.settings.session_expiry > 0
+        {
+            let properties = DisconnectProperties { session_expiry_interval: Some(0), ..Default::default() };
+            disconnect.properties = Some(Box::new(properties));
+        }
+        disconnect
+    }
+
+    fn established(&mut self, now: Timestamp, grant: Grant) {
+        let resumed = grant.session_present;
+        self.timers.set(Timer::Connect, None);
+        self.life.phase = Phase::Connected;
+        self.life.attempt = 0;
+        self.life.credential_refusals = 0;
+        if grant.client_id != self.client_id {
+            self.client_id = grant.client_id.clone();
+        }
+        let client_id = &self.client_id;
+        self.journal.append(|| Record::ClientId(client_id.clone()));
+        let keep_alive = KeepAlive::new(grant.keep_alive, now);
+        self.timers.set(Timer::KeepAlive, keep_alive.first_look());
+        if let Some(reconnect) = &self.settings.reconnect {
+            self.timers.set(Timer::Stable, Some(now + reconnect.stable_after));
+        }
+        self.events.push_back(Event::Connected(Box::new(grant.clone())));
+        self.connection = Some(Connection {
+            send_quota: i32::from(grant.limits.receive_maximum),
+            replay: VecDeque::new(),
+            incoming_aliases: IncomingAliases::default(),
+            keep_alive,
+            grant: grant.clone(),
+        });
+        if resumed {
+            self.resume();
+        } else {
+            self.start_session(now);
+        }
+        if self.life.was_connected {
+            self.metrics.reconnects += 1;
+        }
+        self.life.was_connected = true;
+        self.send_unsubscribes();
+        self.send_subscribes();
+        self.pump(now);
+        if let Some(token) = self.life.connect.take() {
+            self.complete(token, Completion::Connected(Ok(Box::new(grant))));
+        }
+        self.settle_goodbye();
+    }
+
+    /// Goes on with the session [MQTT-4.4.0-1]: PUBRELs at once and in the order of their PUBRECs, PUBLISHes in
+    /// their order as the quota allows. A pending PUBREL counts against the new receive maximum: its PUBCOMP gives
+    /// back what it took.
+    fn resume(&mut self) {
+        let released = self.slots.in_order(|state| matches!(state, SlotState::Released));
+        let published = self.slots.in_order(|state| matches!(state, SlotState::Publish(_)));
+        if let Some(connection) = &mut self.connection {
+            connection.send_quota -= i32::try_from(released.len()).unwrap_or(i32::MAX);
+            connection.replay = published.into();
+        }
+        for packet_id in released {
+            self.put_ack(PacketType::PubRel, &Ack::success(packet_id));
+        }
+    }
+
+    /// The server has no session: subscriptions are made anew, what was in flight is sent again or ends.
+    fn start_session(&mut self, now: Timestamp) {
+        self.inbound.session_lost();
+        self.subscriptions.session_lost();
+        self.settle_unsubscriptions();
+        if self.life.was_connected || self.life.restored {
+            self.journal.append(|| Record::SessionLost);
+            self.events.push_back(Event::SessionLost);
+        }
+        self.resend_as_new(now, self.settings.on_session_lost == OnSessionLost::Resend);
+    }
+
+    /// An established connection is gone.
+    fn connection_lost(&mut self, now: Timestamp, error: Error) {
+        self.connection = None;
+        self.timers.set(Timer::Stable, None);
+        self.timers.set(Timer::KeepAlive, None);
+        self.outbox.reset();
+        self.inbound.connection_lost();
+        self.unclaimed.connection_lost();
+        self.forget_subscribe_packets();
+        self.fail_flushes(false, &error);
+        self.retry_or_end(now, error);
+    }
+
+    /// An attempt failed before CONNACK accepted it.
+    fn attempt_failed(&mut self, now: Timestamp, error: Error) {
+        self.timers.set(Timer::Connect, None);
+        self.outbox.reset();
+        let first = self.life.connect.is_some() && !self.settings.keep_trying;
+        self.life.server = self.life.server.wrapping_add(1);
+        let servers = u32::try_from(self.settings.servers.len()).unwrap_or(u32::MAX);
+        if first && self.life.attempt >= servers {
+            return self.end(Some(error));
+        }
+        self.retry_or_end(now, error);
+    }
+
+    fn retry_or_end(&mut self, now: Timestamp, error: Error) {
+        if self.life.goodbye.as_ref().is_some_and(|goodbye| goodbye.sent) {
+            return self.end(None);
+        }
+        let Some(reconnect) = self.settings.reconnect.filter(|_| self.may_retry(&error)) else {
+            return self.end(Some(error));
+        };
+        // Every server of the list is tried before the next wait.
+        let servers = u32::try_from(self.settings.servers.len()).unwrap_or(u32::MAX).max(1);
+        let wraps = self.life.attempt.is_multiple_of(servers);
+        let wait = if wraps { self.backoff.next(&reconnect) } else { Duration::ZERO };
+        self.life.phase = Phase::Waiting;
+        self.timers.set(Timer::Reconnect, Some(now + wait));
+        self.events.push_back(Event::Disconnected { error: Some(error), retry_in: Some(wait) });
+        self.settle_goodbye();
+    }
+
+    fn may_retry(&mut self, error: &Error) -> bool {
+        if error.kind() == ErrorKind::NotAuthorized && self.settings.credentials_from_host {
+            self.life.credential_refusals += 1;
+            return self.life.credential_refusals < CREDENTIAL_ATTEMPTS;
+        }
+        error.retry_may_help()
+    }
+
+    /// The end, in order or with an error: every operation ends.
+    fn end(&mut self, error: Option<Error>) {
+        let undelivered = self.undelivered();
+        self.life.phase = Phase::Ended;
+        self.connection = None;
+        self.outbox.reset();
+        self.inbound.connection_lost();
+        self.timers.clear();
+        let closed = match &error {
+            Some(error) => error.clone(),
+            None => Error::new(ErrorKind::Closed, "the client is closed"),
+        };
+        if let Some(token) = self.life.connect.take() {
+            self.complete(token, Completion::Connected(Err(closed.clone())));
+        }
+        self.fail_publishes(&closed);
+        self.fail_subscriptions(&closed, error.as_ref());
+        self.events.push_back(Event::Disconnected { error, retry_in: None });
+        if let Some(goodbye) = self.life.goodbye.take() {
+            self.complete(goodbye.token, Completion::Disconnected(undelivered));
+        }
+    }
+
+    fn undelivered(&self) -> Undelivered {
+        Undelivered {
+            queued: self.queue.len(),
+            unacknowledged: self.slots.in_order(SlotState::is_publish).len(),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! What the engine tells its host: actions, completions, events, requests, and figures.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::codec::AckProperties;
+use crate::connection::Grant;
+use crate::error::Error;
+use crate::options::{Credentials, Server};
+use crate::qos::QoS;
+use crate::reason::ReasonCode;
+use crate::topic::TopicFilter;
+
+/// The caller's name for an operation; comes back with its completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(pub u64);
+
+impl Token {
+    /// Nobody waits: the operation gives no completion.
+    pub const NONE: Self = Self(u64::MAX);
+}
+
+/// What the host is to do with the transport. There is never more than one transport.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Open a transport to this server; answer with `handle_opened` or `handle_closed`.
+    Open(Server),
+    /// Write what there is, shut writing down, read to the end for at most a second, close; answer with
+    /// `handle_closed`. An early close can reach the server as a reset, and make it publish the will.
+    Shutdown,
+    /// Close at once, or give up opening; answer with `handle_closed`.
+    Abort,
+}
+
+/// The outcome of an operation. Each ends exactly once.
+#[derive(Debug)]
+pub enum Completion {
+    /// The first connect, or why it failed.
+    Connected(Result<Box<Grant>, Error>),
+    /// The server acknowledged the message, or why it has not; QoS 0: the message was handed to the connection.
+    Published(Result<PublishAck, Error>),
+    /// What was granted for each filter, in order of the request.
+    Subscribed(Result<Vec<Granted>, Error>),
+    /// The server answered the UNSUBSCRIBE.
+    Unsubscribed(Result<(), Error>),
+    /// Everything accepted before was handed to the transport.
+    Flushed(Result<(), Error>),
+    /// The connection is closed; what could not be delivered.
+    Disconnected(Undelivered),
+}
+
+/// The server's acknowledgement of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishAck {
+    /// [`ReasonCode::Success`], or [`ReasonCode::NoMatchingSubscribers`] where the server tells (section 3.4.2.1).
+    pub reason_code: ReasonCode,
+    /// What came with it (v5 only).
+    pub properties: Option<Box<AckProperties>>,
+}
+
+/// What the server granted for one filter of a subscription.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Granted {
+    /// The filter.
+    pub filter: TopicFilter,
+    /// The greatest quality of service that messages will arrive with (section 3.9.3), or why it was refused, where
+    /// partial success was allowed.
+    pub outcome: Result<QoS, Error>,
+}
+
+/// What a disconnect could not deliver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Undelivered {
+    /// Messages that never left.
+    pub queued: usize,
+    /// Messages sent at QoS 1 or 2 whose acknowledgement did not arrive.
+    pub unacknowledged: usize,
+}
+
+/// Something a user may want to see.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// An attempt to connect begins.
+    Connecting {
+        /// Where to.
+        server: Server,
+        /// Counts attempts since the last connection, from 1.
+        attempt: u32,
+    },
+    /// CONNACK is in.
+    Connected(Box<Grant>),
+    /// The connection, or an attempt, is over.
+    Disconnected {
+        /// Why; `None` for an orderly disconnect.
+        error: Option<Error>,
+        /// In how long the next attempt begins; `None` when there will be none.
+        retry_in: Option<Duration>,
+    },
+    /// The server no longer has the session: subscriptions are made anew.
+    SessionLost,
+    /// Messages were dropped since the last such event, by a policy or because no stream was for them.
+    Dropped {
+        /// From the queue of outgoing messages.
+        outgoing: u64,
+        /// Received messages.
+        incoming: u64,
+    },
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connecting { server, attempt } => write!(f, "connecting to {server}, attempt {attempt}"),
+            Self::Connected(grant) if grant.session_present => {
+                f.write_str("connected, going on with the session")
+            }
+            Self::Connected(_) => f.write_str("connected"),
+            Self::Disconnected { error, retry_in } => {
+                f.write_str("disconnected")?;
+                if let Some(error) = error {
+                    write!(f, ": {error}")?;
+                }
+                match retry_in {
+                    Some(wait) => write!(f, "; next attempt in {:.1} s", wait.as_secs_f64()),
+                    None => Ok(()),
+                }
+            }
+            Self::SessionLost => f.write_str("the server no longer has the session"),
+            Self::Dropped { outgoing, incoming } => {
+                write!(f, "dropped {outgoing} outgoing and {incoming} received messages")
+            }
+        }
+    }
+}
+
+/// Names a question that the engine asks its host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestId(pub(super) u64);
+
+/// A question to the host, to be answered by [`Engine::answer`](super::Engine::answer) within the connect timeout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Request {
+    /// Which credentials to use for this attempt.
+    Credentials {
+        /// Where to.
+        server: Server,
+        /// Counts attempts since the last connection, from 1.
+        attempt: u32,
+    },
+}
+
+/// The host's answer to a [`Request`].
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Answer {
+    /// Use these.
+    Credentials(Credentials),
+    /// The host can't say; the attempt fails with this error.
+    Failed(Error),
+}
+
+/// Figures since the engine was made, and as they stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// Messages sent for the first time.
+    pub messages_sent: u64,
+    /// Messages received for at least one stream.
+    pub messages_received: u64,
+    /// Bytes written to transports.
+    pub bytes_sent: u64,
+    /// Bytes read from transports.
+    pub bytes_received: u64,
+    /// Packet identifiers in use: QoS 1 and 2 messages, SUBSCRIBEs and UNSUBSCRIBEs without an answer yet.
+    pub in_flight: usize,
+    /// Messages that wait in the queue.
+    pub queued: usize,
+    /// Bytes that wait in the queue.
+    pub queued_bytes: usize,
+    /// Outgoing messages that a policy dropped.
+    pub dropped_outgoing: u64,
+    /// Received messages that a policy dropped, or that no stream was for.
+    pub dropped_incoming: u64,
+    /// Connections after the first.
+    pub reconnects: u64,
+}

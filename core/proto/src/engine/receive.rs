@@ -1,0 +1,375 @@
+//! Messages on their way in: routed to streams, taken by the application, acknowledged.
+
+use super::stream::{Fill, Stream, StreamId, WhenStreamFull};
+use super::timers::Timer;
+use super::{Engine, Token};
+use crate::codec::{Ack, DecodeError, Delivery, PacketType, Publish, Version};
+use crate::error::{Error, ErrorKind};
+use crate::message::Message;
+use crate::qos::{PacketId, QoS};
+use crate::reason::ReasonCode;
+use crate::session::{AckRef, Arrival, Record};
+use crate::time::Timestamp;
+use crate::topic::{TopicFilter, TopicName};
+
+impl Engine {
+    /// Hands out the next message of a stream. Asking says that the application has taken all that were handed out
+    /// before: they are acknowledged now, unless the stream has manual acknowledgement.
+    ///
+    /// `Ok(None)` when nothing waits; [`Engine::poll_readable`] will tell.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Closed`] once a stream that ended in order is empty, or the error that ended it.
+    #[inline]
+    pub fn receive(&mut self, now: Timestamp, stream: StreamId) -> Result<Option<Message>, Error> {
+        self.tick(now);
+        self.take(stream);
+        self.next_message(stream)
+    }
+
+    /// As [`Engine::receive`], up to `most` messages at once, appended to `messages`; how many.
+    ///
+    /// # Errors
+    /// As [`Engine::receive`], when there is not one.
+    pub fn receive_many(
+        &mut self,
+        now: Timestamp,
+        stream: StreamId,
+        most: usize,
+        messages: &mut Vec<Message>,
+    ) -> Result<usize, Error> {
+        self.tick(now);
+        self.take(stream);
+        let before = messages.len();
+        while messages.len() - before < most {
+            match self.next_message(stream) {
+                Ok(Some(message)) => messages.push(message),
+                Ok(None) => break,
+                Err(error) if messages.len() == before => return Err(error),
+                Err(_later) => break,
+            }
+        }
+        Ok(messages.len() - before)
+    }
+
+    /// Acknowledges a message of a stream with manual acknowledgement, in any order: the acknowledgements leave in
+    /// order of arrival. One of an earlier connection is ignored, since the server sends that message again.
+    pub fn acknowledge(&mut self, now: Timestamp, message: &Message) {
+        self.tick(now);
+        self.inbound.take(message.ack);
+        self.flush_acks();
+    }
+
+    /// Whether the host should read from the transport.
+    ///
+    /// Reading pauses while QoS 0 messages fill a stream, but only as long as nothing of ours waits for the server:
+    /// its answers travel behind those messages, and whoever waits for one may be the reader of that stream.
+    #[must_use]
+    pub fn wants_read(&self) -> bool {
+        self.subscriptions.full.is_empty() || self.awaits_server()
+    }
+
+    fn awaits_server(&self) -> bool {
+        self.connection.is_none()
+            || !self.slots.is_empty()
+            || !self.queue.is_empty()
+            || !self.flushes.is_empty()
+            || self.life.is_closing()
+    }
+
+    #[inline]
+    fn next_message(&mut self, id: StreamId) -> Result<Option<Message>, Error> {
+        let Some(stream) = self.subscriptions.streams.get_mut(&id) else {
+            return Err(Error::new(ErrorKind::Closed, "the subscription is closed"));
+        };
+        let message = stream.pop();
+        if !self.subscriptions.full.is_empty() && stream.fill() == Fill::Room {
+            self.subscriptions.full.remove(&id);
+        }
+        if message.is_some() {
+            return Ok(message);
+        }
+        stream.signalled = false;
+        match &stream.ended {
+            None => Ok(None),
+            Some(Err(error)) => Err(error.clone()),
+            Some(Ok(())) => Err(Error::new(ErrorKind::Closed, "the subscription is closed")),
+        }
+    }
+
+    /// The application took what it was handed.
+    #[inline]
+    fn take(&mut self, id: StreamId) {
+        let Some(stream) = self.subscriptions.streams.get_mut(&id) else {
+            return;
+        };
+        if stream.in_hand().is_empty() {
+            return;
+        }
+        for ack in stream.in_hand().drain(..) {
+            self.inbound.take(ack);
+        }
+        self.flush_acks();
+    }
+
+    /// PUBLISH (section 3.3).
+    #[inline]
+    pub(super) fn handle_publish(&mut self, publish: Publish) -> Result<(), Error> {
+        let Publish { delivery, retain, topic, properties, payload } = publish;
+        let Some(connection) = &mut self.connection else {
+            return Ok(());
+        };
+        let alias = properties.as_ref().and_then(|properties| properties.topic_alias);
+        let topic = match alias {
+            Some(alias) if topic.is_empty() => connection.incoming_aliases.resolve(alias)?,
+            alias => {
+                let invalid = |error| DecodeError::TopicNameInvalid { packet: PacketType::Publish, error };
+                let topic = TopicName::try_from(topic).map_err(invalid)?;
+                if let Some(alias) = alias {
+                    connection.incoming_aliases.assign(alias, &topic)?;
+                }
+                topic
+            }
+        };
+        if delivery != Delivery::AtMostOnce {
+            self.check_receive_maximum()?;
+        }
+        let ack = match delivery {
+            Delivery::AtMostOnce => AckRef::NONE,
+            Delivery::AtLeastOnce { packet_id, .. } => self.inbound.arrive_at_least_once(packet_id),
+            Delivery::ExactlyOnce { packet_id, .. } => match self.inbound.arrive_exactly_once(packet_id) {
+                Arrival::Known => return Ok(()),
+                Arrival::New(ack) => {
+                    self.journal.append(|| Record::Delivered(packet_id));
+                    ack
+                }
+            },
+        };
+        let message =
+            Message { topic, payload, properties, qos: delivery.qos(), retain, dup: delivery.dup(), ack };
+        self.deliver(message)
+    }
+
+    /// PUBREL [MQTT-4.3.3-11].
+    pub(super) fn handle_pubrel(&mut self, packet_id: PacketId) {
+        let known = self.inbound.release(packet_id);
+        if known {
+            self.journal.append(|| Record::Released(packet_id));
+        }
+        let reason = if known { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound };
+        self.outbox.gate(&self.journal);
+        self.put_ack(PacketType::PubComp, &Ack::with_reason(packet_id, reason));
+    }
+
+    /// Sends the acknowledgements that may leave now.
+    #[inline]
+    pub(super) fn flush_acks(&mut self) {
+        if self.connection.is_none() {
+            return;
+        }
+        while let Some((packet_type, packet_id)) = self.inbound.next_due() {
+            if packet_type == PacketType::PubRec {
+                self.outbox.gate(&self.journal);
+            }
+            self.put_ack(packet_type, &Ack::success(packet_id));
+        }
+    }
+
+    /// The server must not send more than the receive maximum of this side [MQTT-3.3.4-9]; version 3.1.1 has none.
+    #[inline]
+    fn check_receive_maximum(&self) -> Result<(), Error> {
+        let maximum = self.settings.receive_maximum;
+        if self.version() == Version::V5 && self.inbound.outstanding() >= usize::from(maximum) {
+            let what =
+                format!("the server sent more than {maximum} messages without waiting for acknowledgements");
+            return Err(
+                Error::new(ErrorKind::Protocol, what).with_reason_code(ReasonCode::ReceiveMaximumExceeded)
+            );
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn deliver(&mut self, message: Message) -> Result<(), Error> {
+        let (mut found, mut streams) = self.subscriptions.take_scratch();
+        let identifiers =
+            message.properties().map_or(&[][..], |properties| &properties.subscription_identifiers);
+        self.subscriptions.route(&message.topic, identifiers, &mut found, &mut streams);
+        let outcome = match streams.split_last() {
+            None => {
+                self.hold_unclaimed(message);
+                Ok(())
+            }
+            Some((last, others)) => {
+                self.metrics.messages_received += 1;
+                if !others.is_empty() {
+                    self.inbound.hold(message.ack, u32::try_from(streams.len()).unwrap_or(u32::MAX));
+                }
+                others
+                    .iter()
+                    .try_for_each(|stream| self.push_to(*stream, message.clone()))
+                    .and_then(|()| self.push_to(*last, message))
+            }
+        };
+        self.subscriptions.return_scratch(found, streams);
+        outcome
+    }
+
+    #[inline]
+    fn push_to(&mut self, id: StreamId, message: Message) -> Result<(), Error> {
+        let Some(stream) = self.subscriptions.streams.get_mut(&id) else {
+            self.inbound.take(message.ack);
+            return Ok(());
+        };
+        let fill = stream.fill();
+        if fill == Fill::Beyond {
+            if message.qos != QoS::AtMostOnce && self.settings.version == Version::V311 {
+                // Without a receive maximum nothing else bounds what the server sends; it keeps it for the session.
+                let what = "a subscription holds twice its bound of messages that are not taken: the server sends \
+                            them again on the next connection";
+                return Err(Error::new(ErrorKind::QuotaExceeded, what));
+            }
+            if message.qos == QoS::AtMostOnce {
+                self.metrics.dropped_incoming += 1;
+                match stream.options.when_full {
+                    WhenStreamFull::DropNewest => return Ok(()),
+                    WhenStreamFull::DropOldest => drop(stream.drop_oldest()),
+                }
+            }
+        }
+        if fill != Fill::Room && message.qos == QoS::AtMostOnce {
+            self.subscriptions.full.insert(id);
+        }
+        stream.push(message);
+        self.signal(id);
+        Ok(())
+    }
+
+    /// Tells the host once that a stream has something.
+    #[inline]
+    pub(super) fn signal(&mut self, id: StreamId) {
+        if let Some(stream) = self.subscriptions.streams.get_mut(&id)
+            && !stream.signalled
+        {
+            stream.signalled = true;
+            self.readable.push_back(id);
+        }
+    }
+
+    /// Removes a stream and everything it holds: what it was handed and what waited counts as taken.
+    /// Gives the filters that are to be unsubscribed.
+    pub(super) fn remove_stream(&mut self, id: StreamId) -> Vec<TopicFilter> {
+        let Some(mut stream) = self.subscriptions.streams.remove(&id) else {
+            return Vec::new();
+        };
+        self.subscriptions.full.remove(&id);
+        for ack in stream.in_hand().drain(..) {
+            self.inbound.take(ack);
+        }
+        for message in stream.drain() {
+            self.metrics.dropped_incoming += 1;
+            self.inbound.take(message.ack);
+        }
+        self.withdraw_calls_of(id);
+        let subscriptions = std::mem::take(&mut stream.subscriptions);
+        self.remove_subscriptions_of(id, &subscriptions)
+    }
+
+    /// Removes a stream, its subscriptions stay: what waited in it waits for the next stream of the same filter.
+    pub(super) fn detach_stream(&mut self, id: StreamId) {
+        let Some(mut stream) = self.subscriptions.streams.remove(&id) else {
+            return;
+        };
+        self.subscriptions.full.remove(&id);
+        for number in std::mem::take(&mut stream.subscriptions) {
+            if let Some(entry) = self.subscriptions.entries.get_mut(&number) {
+                entry.streams.retain(|stream| *stream != id);
+            }
+        }
+        for ack in stream.in_hand().drain(..) {
+            self.inbound.take(ack);
+        }
+        let waiting: Vec<Message> = stream.drain().collect();
+        for message in waiting {
+            self.hold_unclaimed(message);
+        }
+    }
+
+    /// No more messages will come; what waits can still be received.
+    pub(super) fn end_stream(&mut self, id: StreamId, outcome: Result<(), Error>) {
+        let Some(stream) = self.subscriptions.streams.get_mut(&id) else {
+            return;
+        };
+        if stream.ended.is_some() {
+            return;
+        }
+        stream.ended = Some(outcome);
+        let subscriptions = std::mem::take(&mut stream.subscriptions);
+        let filters = self.remove_subscriptions_of(id, &subscriptions);
+        self.request_unsubscribe(self.now, filters, Token::NONE);
+        self.signal(id);
+    }
+
+    /// A subscribe call whose stream is gone gives no completion any more.
+    fn withdraw_calls_of(&mut self, id: StreamId) {
+        self.subscriptions.calls.retain(|_, call| call.stream != id);
+    }
+
+    /// Moves messages that waited for a stream into this one.
+    pub(super) fn claim(&mut self, id: StreamId) {
+        if self.unclaimed.is_empty() {
+            return;
+        }
+        let Some(stream) = self.subscriptions.streams.get_mut(&id) else {
+            return;
+        };
+        let entries = &self.subscriptions.entries;
+        let filters: Vec<&TopicFilter> =
+            stream.subscriptions.iter().filter_map(|number| Some(&entries.get(number)?.filter)).collect();
+        let claimed: Vec<Message> =
+            self.unclaimed.claim(|topic| filters.iter().any(|filter| filter.matches(topic)));
+        self.push_claimed(id, claimed);
+    }
+
+    fn push_claimed(&mut self, id: StreamId, claimed: Vec<Message>) {
+        self.metrics.messages_received += claimed.len() as u64;
+        let Some(stream) = self.subscriptions.streams.get_mut(&id) else {
+            return;
+        };
+        let any = !claimed.is_empty();
+        claimed.into_iter().for_each(|message| Stream::push(stream, message));
+        if any {
+            self.signal(id);
+        }
+    }
+
+    /// A message that no stream is for. QoS 1 and 2 of a session that lasts wait, unacknowledged, for a stream;
+    /// everything else is acknowledged and counted.
+    fn hold_unclaimed(&mut self, message: Message) {
+        if message.ack.is_none() || !self.settings.lasting_session {
+            self.metrics.dropped_incoming += 1;
+            self.inbound.take(message.ack);
+            return;
+        }
+        for released in self.unclaimed.hold(self.now, message) {
+            self.metrics.dropped_incoming += 1;
+            self.inbound.take(released.ack);
+        }
+        if let Some(at) = self.unclaimed.deadline() {
+            self.timers.set_at_latest(Timer::Unclaimed, at);
+        }
+    }
+
+    /// Acknowledges messages that no stream has claimed in time.
+    pub(super) fn sweep_unclaimed(&mut self, now: Timestamp) {
+        if !self.timers.take_due(Timer::Unclaimed, now) {
+            return;
+        }
+        while let Some(message) = self.unclaimed.pop_overdue(now) {
+            self.metrics.dropped_incoming += 1;
+            self.inbound.take(message.ack);
+        }
+        self.timers.set(Timer::Unclaimed, self.unclaimed.deadline());
+        self.flush_acks();
+    }
+}

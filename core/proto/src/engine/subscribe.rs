@@ -1,0 +1,453 @@
+//! SUBSCRIBE and UNSUBSCRIBE: asking, answers, restoring after a reconnect.
+
+use super::stream::{Stream, StreamId, StreamOptions};
+use super::subscriptions::{Asked, Call, Subscription, SubscriptionState, Unsubscription};
+use super::timers::Timer;
+use super::{Completion, Engine, Token};
+use crate::codec::{
+    AckProperties, SubAck, Subscribe, SubscribeProperties, SubscriptionOptions, UnsubAck, Unsubscribe,
+    UserProperties, Version,
+};
+use crate::error::{Error, ErrorKind};
+use crate::qos::{PacketId, QoS};
+use crate::reason::ReasonCode;
+use crate::session::SlotState;
+use crate::time::Timestamp;
+use crate::topic::TopicFilter;
+
+/// What to subscribe to, and the stream that its messages go to.
+#[derive(Debug, Clone, Default)]
+pub struct SubscribeRequest {
+    /// The filters, at least one [MQTT-3.8.3-2], each with its options.
+    pub filters: Vec<(TopicFilter, SubscriptionOptions)>,
+    /// The bounds of the stream.
+    pub stream: StreamOptions,
+    /// Whether to go on when the server refuses some of the filters; by default one refusal undoes all.
+    pub allow_partial: bool,
+    /// User properties of the SUBSCRIBE packets (v5).
+    pub user_properties: UserProperties,
+}
+
+impl Engine {
+    /// Subscribes; the outcome is a [`Completion::Subscribed`]. The stream may receive messages before that.
+    ///
+    /// Each filter goes out in a SUBSCRIBE of its own, so that each has its subscription identifier. A filter that is
+    /// subscribed already is shared with its other streams and asked for no second time. Without a connection, the
+    /// SUBSCRIBE waits for one.
+    ///
+    /// # Errors
+    /// When a filter or option is not allowed, differs from those of a live subscription to the same filter, or the
+    /// client is closing.
+    pub fn subscribe(
+        &mut self,
+        now: Timestamp,
+        request: SubscribeRequest,
+        token: Token,
+    ) -> Result<StreamId, Error> {
+        let now = self.tick(now);
+        self.check_request(&request)?;
+        let stream = StreamId(self.subscriptions.number());
+        let call = self.subscriptions.number();
+        let mut entry = Call {
+            token,
+            stream,
+            asked: Vec::with_capacity(request.filters.len()),
+            allow_partial: request.allow_partial,
+            deadline: now + self.settings.subscribe_timeout,
+        };
+        let mut state = Stream::new(request.stream);
+        for (filter, options) in request.filters {
+            let known = self.subscriptions.find(&filter).map(|(number, _)| number);
+            let number = known.unwrap_or_else(|| {
+                self.subscriptions.insert(filter.clone(), options, request.user_properties.clone())
+            });
+            let Some(subscription) = self.subscriptions.entries.get_mut(&number) else { continue };
+            if !subscription.streams.contains(&stream) {
+                subscription.streams.push(stream);
+                state.subscriptions.push(number);
+            }
+            let outcome = match subscription.state {
+                SubscriptionState::Active(qos) => Some(Ok(qos)),
+                _ => {
+                    subscription.calls.push(call);
+                    None
+                }
+            };
+            entry.asked.push(Asked { subscription: number, filter, outcome });
+        }
+        self.timers.set_at_latest(Timer::Subscribe, entry.deadline);
+        self.subscriptions.streams.insert(stream, state);
+        self.subscriptions.calls.insert(call, entry);
+        self.claim(stream);
+        self.send_subscribes();
+        self.settle_call(call);
+        Ok(stream)
+    }
+
+    /// Closes a stream: its messages are acknowledged, and filters that no other stream has are unsubscribed; the
+    /// outcome is a [`Completion::Unsubscribed`].
+    pub fn unsubscribe(&mut self, now: Timestamp, stream: StreamId, token: Token) {
+        let now = self.tick(now);
+        let filters = self.remove_stream(stream);
+        self.request_unsubscribe(now, filters, token);
+        self.flush_acks();
+    }
+
+    /// Unsubscribes filters of the session that no stream of this client has, such as those of an earlier program.
+    ///
+    /// # Errors
+    /// When there is no filter, or the client is closing.
+    pub fn unsubscribe_filters(
+        &mut self,
+        now: Timestamp,
+        filters: Vec<TopicFilter>,
+        token: Token,
+    ) -> Result<(), Error> {
+        let now = self.tick(now);
+        if self.life.is_closing() {
+            return Err(self.life.closed_error());
+        }
+        if filters.is_empty() {
+            return Err(Error::new(
+                ErrorKind::InvalidOption,
+                "no topic filter to unsubscribe [MQTT-3.10.3-2]",
+            ));
+        }
+        self.request_unsubscribe(now, filters, token);
+        Ok(())
+    }
+
+    /// Lets go of a stream without a goodbye, as when its handle is dropped: unsubscribes, unless the user asked for
+    /// a session that lasts; then the server goes on collecting for it.
+    pub fn release(&mut self, now: Timestamp, stream: StreamId) {
+        if !self.settings.lasting_session {
+            return self.unsubscribe(now, stream, Token::NONE);
+        }
+        self.tick(now);
+        self.detach_stream(stream);
+        self.flush_acks();
+    }
+
+    fn check_request(&self, request: &SubscribeRequest) -> Result<(), Error> {
+        if self.life.is_closing() {
+            return Err(self.life.closed_error());
+        }
+        if request.filters.is_empty() {
+            return Err(Error::new(
+                ErrorKind::InvalidOption,
+                "no topic filter to subscribe to [MQTT-3.8.3-2]",
+            ));
+        }
+        if request.stream.max_messages == 0 || request.stream.max_bytes == 0 {
+            return Err(Error::new(ErrorKind::InvalidOption, "a stream's bounds must be at least 1"));
+        }
+        let v311 = self.version() == Version::V311;
+        if v311 && !request.user_properties.is_empty() {
+            return Err(Error::new(ErrorKind::Unsupported, "user properties need MQTT 5"));
+        }
+        for (filter, options) in &request.filters {
+            let plain =
+                SubscriptionOptions { maximum_qos: options.maximum_qos, ..SubscriptionOptions::default() };
+            if v311 && *options != plain {
+                let what = "no_local, retain_as_published and retain_handling need MQTT 5";
+                return Err(Error::new(ErrorKind::Unsupported, what));
+            }
+            if let Some(connection) = &self.connection {
+                connection.grant.limits.check_filter(filter, options)?;
+            }
+            if filter.is_shared() && options.no_local {
+                let what = "no_local is not allowed for a shared subscription [MQTT-3.8.3-4]";
+                return Err(Error::new(ErrorKind::InvalidOption, what));
+            }
+            if self.subscriptions.find(filter).is_some_and(|(_, live)| live.options != *options) {
+                let what =
+                    format!("{filter:?} is subscribed with other options: close that subscription first");
+                return Err(Error::new(ErrorKind::InvalidOption, what));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends every SUBSCRIBE that waits for a connection: after a reconnect, all in one write.
+    pub(super) fn send_subscribes(&mut self) {
+        let Some(connection) = &self.connection else {
+            return;
+        };
+        let limits = connection.grant.limits;
+        let wanted = |entry: &Subscription| entry.state == SubscriptionState::Wanted;
+        let numbers: Vec<u32> = self
+            .subscriptions
+            .entries
+            .iter()
+            .filter(|(_, entry)| wanted(entry))
+            .map(|(number, _)| *number)
+            .collect();
+        for number in numbers {
+            let Some(entry) = self.subscriptions.entries.get_mut(&number) else { continue };
+            if let Err(error) = limits.check_filter(&entry.filter, &entry.options) {
+                self.subscription_refused(number, error);
+                continue;
+            }
+            let Ok(packet_id) = self.slots.insert(Token::NONE, SlotState::Subscribe(number)) else {
+                return;
+            };
+            entry.state = SubscriptionState::Sent;
+            entry.known_to_server = true;
+            let packet = Subscribe {
+                packet_id,
+                filters: vec![(entry.filter.clone(), entry.options)],
+                properties: SubscribeProperties {
+                    subscription_identifier: entry.identifier.filter(|_| limits.subscription_identifiers),
+                    user_properties: entry.user_properties.clone(),
+                },
+            };
+            if let Some(error) =
+                self.put_checked(packet.encoded_len(limits.version), |out| packet.encode(limits.version, out))
+            {
+                self.slots.remove(packet_id);
+                self.subscription_refused(number, error);
+            }
+        }
+    }
+
+    /// Sends every UNSUBSCRIBE that waits for a connection.
+    pub(super) fn send_unsubscribes(&mut self) {
+        let Some(connection) = &self.connection else {
+            return;
+        };
+        let version = connection.grant.limits.version;
+        let waiting: Vec<u32> = self
+            .subscriptions
+            .unsubscriptions
+            .iter()
+            .filter(|(_, unsubscription)| !unsubscription.sent)
+            .map(|(number, _)| *number)
+            .collect();
+        for number in waiting {
+            let Some(unsubscription) = self.subscriptions.unsubscriptions.get_mut(&number) else { continue };
+            let Ok(packet_id) = self.slots.insert(Token::NONE, SlotState::Unsubscribe(number)) else {
+                return;
+            };
+            unsubscription.sent = true;
+            let filters = unsubscription.filters.clone();
+            let packet = Unsubscribe { packet_id, filters, user_properties: UserProperties::new() };
+            if let Some(error) =
+                self.put_checked(packet.encoded_len(version), |out| packet.encode(version, out))
+            {
+                self.slots.remove(packet_id);
+                self.end_unsubscription(number, Err(error));
+            }
+        }
+    }
+
+    /// SUBACK (section 3.9).
+    pub(super) fn handle_suback(&mut self, suback: SubAck) -> Result<(), Error> {
+        let SlotState::Subscribe(number) = *self.slots.state(suback.packet_id) else {
+            return Err(unasked("SUBACK", suback.packet_id));
+        };
+        let [reason_code] = suback.reason_codes[..] else {
+            let what = format!("SUBACK has {} reason codes for 1 topic filter", suback.reason_codes.len());
+            return Err(Error::new(ErrorKind::Protocol, what).with_reason_code(ReasonCode::ProtocolError));
+        };
+        self.slots.remove(suback.packet_id);
+        let granted = match reason_code {
+            ReasonCode::Success => QoS::AtMostOnce,
+            ReasonCode::GrantedQoS1 => QoS::AtLeastOnce,
+            ReasonCode::GrantedQoS2 => QoS::ExactlyOnce,
+            refused => {
+                let error = refusal("subscription", refused, suback.properties);
+                self.subscription_refused(number, error);
+                return Ok(());
+            }
+        };
+        if let Some(entry) = self.subscriptions.entries.get_mut(&number) {
+            entry.state = SubscriptionState::Active(granted);
+            let calls = std::mem::take(&mut entry.calls);
+            self.answer_calls(number, &calls, &Ok(granted));
+        }
+        Ok(())
+    }
+
+    /// UNSUBACK (section 3.11).
+    pub(super) fn handle_unsuback(&mut self, unsuback: UnsubAck) -> Result<(), Error> {
+        let SlotState::Unsubscribe(number) = *self.slots.state(unsuback.packet_id) else {
+            return Err(unasked("UNSUBACK", unsuback.packet_id));
+        };
+        self.slots.remove(unsuback.packet_id);
+        let refused = unsuback.reason_codes.iter().copied().find(|code| code.is_error());
+        let outcome =
+            refused.map_or(Ok(()), |code| Err(refusal("unsubscription", code, unsuback.properties)));
+        self.end_unsubscription(number, outcome);
+        Ok(())
+    }
+
+    /// The server does not grant a filter: its calls learn it; where none waits (restoring), its streams end.
+    fn subscription_refused(&mut self, number: u32, error: Error) {
+        let Some(entry) = self.subscriptions.remove(number) else {
+            return;
+        };
+        for stream in &entry.streams {
+            if let Some(stream) = self.subscriptions.streams.get_mut(stream) {
+                stream.subscriptions.retain(|id| *id != number);
+            }
+        }
+        let asked: Vec<StreamId> = entry
+            .calls
+            .iter()
+            .filter_map(|call| self.subscriptions.calls.get(call))
+            .map(|call| call.stream)
+            .collect();
+        for stream in entry.streams {
+            if !asked.contains(&stream) {
+                self.end_stream(stream, Err(error.clone()));
+            }
+        }
+        self.answer_calls(number, &entry.calls, &Err(error));
+    }
+
+    fn answer_calls(&mut self, subscription: u32, calls: &[u32], outcome: &Result<QoS, Error>) {
+        for number in calls {
+            if let Some(call) = self.subscriptions.calls.get_mut(number) {
+                call.record(subscription, outcome);
+            }
+            self.settle_call(*number);
+        }
+    }
+
+    /// Ends a subscribe call once every filter has its answer.
+    fn settle_call(&mut self, number: u32) {
+        if !self.subscriptions.calls.get(&number).is_some_and(Call::is_complete) {
+            return;
+        }
+        let Some(call) = self.subscriptions.calls.remove(&number) else {
+            return;
+        };
+        let refused =
+            call.outcomes.iter().find_map(|(.., outcome)| outcome.as_ref()?.as_ref().err()).cloned();
+        let (token, stream) = (call.token, call.stream);
+        let granted = call.outcomes.iter().any(|(.., outcome)| matches!(outcome, Some(Ok(_))));
+        match refused {
+            Some(error) if !(call.allow_partial && granted) => self.fail_subscribe(token, stream, error),
+            _ => {
+                let granted = call.granted();
+                self.complete(token, Completion::Subscribed(Ok(granted)));
+            }
+        }
+    }
+
+    /// A subscribe call failed: what was granted is undone.
+    fn fail_subscribe(&mut self, token: Token, stream: StreamId, error: Error) {
+        let filters = self.remove_stream(stream);
+        self.request_unsubscribe(self.now, filters, Token::NONE);
+        self.complete(token, Completion::Subscribed(Err(error)));
+    }
+
+    /// Ends subscribe calls and unsubscriptions that got no answer in time.
+    pub(super) fn sweep_subscribes(&mut self, now: Timestamp) {
+        if !self.timers.take_due(Timer::Subscribe, now) {
+            return;
+        }
+        let calls = &self.subscriptions.calls;
+        let overdue: Vec<u32> =
+            calls.iter().filter(|(_, call)| call.deadline <= now).map(|(number, _)| *number).collect();
+        for number in overdue {
+            if let Some(call) = self.subscriptions.calls.remove(&number) {
+                let error = Error::new(ErrorKind::Timeout, "the server did not answer SUBSCRIBE in time");
+                self.fail_subscribe(call.token, call.stream, error);
+            }
+        }
+        // An overdue UNSUBSCRIBE still frees its identifier when its answer comes.
+        for unsubscription in self.subscriptions.unsubscriptions.values_mut() {
+            if unsubscription.deadline <= now && unsubscription.token != Token::NONE {
+                let token = std::mem::replace(&mut unsubscription.token, Token::NONE);
+                let error = Error::new(ErrorKind::Timeout, "the server did not answer UNSUBSCRIBE in time");
+                self.completions.push_back((token, Completion::Unsubscribed(Err(error))));
+            }
+        }
+        let calls = self.subscriptions.calls.values().map(|call| call.deadline);
+        let waiting =
+            self.subscriptions.unsubscriptions.values().filter(|waiting| waiting.token != Token::NONE);
+        let next = calls.chain(waiting.map(|waiting| waiting.deadline)).min();
+        self.timers.set(Timer::Subscribe, next);
+    }
+
+    /// The connection is gone: identifiers of SUBSCRIBE and UNSUBSCRIBE are no part of the session (section 4.1).
+    pub(super) fn forget_subscribe_packets(&mut self) {
+        for packet_id in self.slots.in_order(|state| !state.is_publish() && !matches!(state, SlotState::Free))
+        {
+            self.slots.remove(packet_id);
+        }
+        self.subscriptions.connection_lost();
+    }
+
+    /// The server has lost the session: nothing is left to unsubscribe.
+    pub(super) fn settle_unsubscriptions(&mut self) {
+        for (_, unsubscription) in std::mem::take(&mut self.subscriptions.unsubscriptions) {
+            self.complete(unsubscription.token, Completion::Unsubscribed(Ok(())));
+        }
+    }
+
+    /// The client is closed: every call and stream ends; streams in order when `error` is none.
+    pub(super) fn fail_subscriptions(&mut self, call_error: &Error, stream_error: Option<&Error>) {
+        for (_, call) in std::mem::take(&mut self.subscriptions.calls) {
+            self.complete(call.token, Completion::Subscribed(Err(call_error.clone())));
+        }
+        for (_, unsubscription) in std::mem::take(&mut self.subscriptions.unsubscriptions) {
+            self.complete(unsubscription.token, Completion::Unsubscribed(Err(call_error.clone())));
+        }
+        let streams: Vec<StreamId> = self.subscriptions.streams.keys().copied().collect();
+        for stream in streams {
+            self.end_stream(stream, stream_error.map_or(Ok(()), |error| Err(error.clone())));
+        }
+    }
+
+    /// Takes a stream out of its subscriptions; gives the filters that no stream has any more and the server knows.
+    pub(super) fn remove_subscriptions_of(
+        &mut self,
+        stream: StreamId,
+        subscriptions: &[u32],
+    ) -> Vec<TopicFilter> {
+        let mut unused = Vec::new();
+        for number in subscriptions {
+            let Some(entry) = self.subscriptions.entries.get_mut(number) else { continue };
+            entry.streams.retain(|id| *id != stream);
+            if entry.streams.is_empty()
+                && let Some(entry) = self.subscriptions.remove(*number)
+                && entry.known_to_server
+            {
+                unused.push(entry.filter);
+            }
+        }
+        unused
+    }
+
+    pub(super) fn request_unsubscribe(&mut self, now: Timestamp, filters: Vec<TopicFilter>, token: Token) {
+        if filters.is_empty() || self.life.is_ended() {
+            return self.complete(token, Completion::Unsubscribed(Ok(())));
+        }
+        let number = self.subscriptions.number();
+        let deadline = now + self.settings.subscribe_timeout;
+        self.subscriptions
+            .unsubscriptions
+            .insert(number, Unsubscription { token, filters, deadline, sent: false });
+        self.timers.set_at_latest(Timer::Subscribe, deadline);
+        self.send_unsubscribes();
+    }
+
+    fn end_unsubscription(&mut self, number: u32, outcome: Result<(), Error>) {
+        if let Some(unsubscription) = self.subscriptions.unsubscriptions.remove(&number) {
+            self.complete(unsubscription.token, Completion::Unsubscribed(outcome));
+        }
+    }
+}
+
+fn refusal(what: &str, reason_code: ReasonCode, properties: Option<Box<AckProperties>>) -> Error {
+    let AckProperties { reason_string, user_properties } = properties.map(|boxed| *boxed).unwrap_or_default();
+    Error::from_reason(&format!("the server refused the {what}"), reason_code)
+        .with_details(reason_string, user_properties)
+}
+
+fn unasked(what: &str, packet_id: PacketId) -> Error {
+    let what = format!("the server sent {what} for packet identifier {packet_id}, which asked for none");
+    Error::new(ErrorKind::Protocol, what).with_reason_code(ReasonCode::ProtocolError)
+}

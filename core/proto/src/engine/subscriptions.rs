@@ -1,0 +1,256 @@
+//! What is subscribed, for which streams, and who waits for an answer: the tables, without the protocol.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::router::Router;
+use super::stream::{Stream, StreamId};
+use super::{Granted, Token};
+use crate::codec::{SubscriptionIdentifier, SubscriptionOptions, UserProperties};
+use crate::error::Error;
+use crate::qos::QoS;
+use crate::time::Timestamp;
+use crate::topic::TopicFilter;
+
+/// One filter at the server, shared by the streams that asked for it.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    pub(super) filter: TopicFilter,
+    pub(super) options: SubscriptionOptions,
+    pub(super) identifier: Option<SubscriptionIdentifier>,
+    pub(super) user_properties: UserProperties,
+    pub(super) streams: Vec<StreamId>,
+    /// The subscribe calls that wait for its SUBACK.
+    pub(super) calls: Vec<u32>,
+    pub(super) state: SubscriptionState,
+    /// Whether a SUBSCRIBE was sent to a session that may still exist.
+    pub(super) known_to_server: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SubscriptionState {
+    /// To be sent when there is a connection.
+    Wanted,
+    /// SUBSCRIBE was sent on this connection.
+    Sent,
+    /// The server granted it.
+    Active(QoS),
+}
+
+/// A subscribe call that waits for its SUBACKs.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) token: Token,
+    pub(super) stream: StreamId,
+    pub(super) asked: Vec<Asked>,
+    pub(super) allow_partial: bool,
+    pub(super) deadline: Timestamp,
+}
+
+/// One filter of a subscribe call.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) subscription: u32,
+    pub(super) filter: TopicFilter,
+    /// The server's answer, once it is in.
+    pub(super) outcome: Option<Result<QoS, Error>>,
+}
+
+impl Call {
+    pub(super) fn record(&mut self, subscription: u32, outcome: &Result<QoS, Error>) {
+        for asked in &mut self.asked {
+            if asked.subscription == subscription && asked.outcome.is_none() {
+                asked.outcome = Some(outcome.clone());
+            }
+        }
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.asked.iter().all(|asked| asked.outcome.is_some())
+    }
+
+    pub(super) fn granted(self) -> Vec<Granted> {
+        let granted = |asked: Asked| Some(Granted { filter: asked.filter, outcome: asked.outcome? });
+        self.asked.into_iter().filter_map(granted).collect()
+    }
+}
+
+/// An UNSUBSCRIBE that waits to be sent or answered.
+#[derive(Debug)]
+pub(super) struct Unsubscription {
+    pub(super) token: Token,
+    pub(super) filters: Vec<TopicFilter>,
+    pub(super) deadline: Timestamp,
+    pub(super) sent: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Subscriptions {
+    pub(super) entries: BTreeMap<u32, Subscription>,
+    pub(super) streams: BTreeMap<StreamId, Stream>,
+    pub(super) calls: BTreeMap<u32, Call>,
+    pub(super) unsubscriptions: BTreeMap<u32, Unsubscription>,
+    /// Streams whose QoS 0 messages fill them.
+    pub(super) full: BTreeSet<StreamId>,
+    by_filter: BTreeMap<TopicFilter, u32>,
+    by_identifier: BTreeMap<u32, u32>,
+    router: Router,
+    last_number: u32,
+    /// Kept between messages, so that routing allocates nothing.
+    scratch: (Vec<u32>, Vec<StreamId>),
+}
+
+impl Subscriptions {
+    /// A number that no call, stream or subscription had before.
+    pub(super) fn number(&mut self) -> u32 {
+        self.last_number = self.last_number.wrapping_add(1);
+        self.last_number
+    }
+
+    pub(super) fn find(&self, filter: &TopicFilter) -> Option<(u32, &Subscription)> {
+        let number = *self.by_filter.get(filter)?;
+        Some((number, self.entries.get(&number)?))
+    }
+
+    /// Adds a subscription; its identifier is a stable hash of its filter, unless another filter has the same.
+    pub(super) fn insert(
+        &mut self,
+        filter: TopicFilter,
+        options: SubscriptionOptions,
+        user_properties: UserProperties,
+    ) -> u32 {
+        let number = self.number();
+        let identifier = identifier_of(&filter).filter(|id| !self.by_identifier.contains_key(&id.get()));
+        if let Some(identifier) = identifier {
+            self.by_identifier.insert(identifier.get(), number);
+        }
+        self.router.insert(&filter, number);
+        self.by_filter.insert(filter.clone(), number);
+        let entry = Subscription {
+            filter,
+            options,
+            identifier,
+            user_properties,
+            streams: Vec::new(),
+            calls: Vec::new(),
+            state: SubscriptionState::Wanted,
+            known_to_server: false,
+        };
+        self.entries.insert(number, entry);
+        number
+    }
+
+    pub(super) fn remove(&mut self, number: u32) -> Option<Subscription> {
+        let entry = self.entries.remove(&number)?;
+        self.router.remove(&entry.filter, number);
+        self.by_filter.remove(&entry.filter);
+        if let Some(identifier) = entry.identifier {
+            self.by_identifier.remove(&identifier.get());
+        }
+        Some(entry)
+    }
+
+    /// The streams that a message is for. Identifiers decide where they are ours: a resumed session may carry another
+    /// program's, so one counts only when its filter matches the topic; else the filters decide.
+    pub(super) fn route(
+        &self,
+        topic: &str,
+        identifiers: &[u32],
+        found: &mut Vec<u32>,
+        streams: &mut Vec<StreamId>,
+    ) {
+        let ours = |identifier: &u32| {
+            let number = *self.by_identifier.get(identifier)?;
+            self.entries.get(&number)?.filter.matches(topic).then_some(number)
+        };
+        found.extend(identifiers.iter().filter_map(ours));
+        if found.is_empty() {
+            self.router.matches(topic, found);
+        }
+        for entry in found.iter().filter_map(|number| self.entries.get(number)) {
+            for stream in &entry.streams {
+                if !streams.contains(stream) {
+                    streams.push(*stream);
+                }
+            }
+        }
+    }
+
+    pub(super) fn take_scratch(&mut self) -> (Vec<u32>, Vec<StreamId>) {
+        std::mem::take(&mut self.scratch)
+    }
+
+    pub(super) fn return_scratch(&mut self, mut found: Vec<u32>, mut streams: Vec<StreamId>) {
+        found.clear();
+        streams.clear();
+        self.scratch = (found, streams);
+    }
+
+    /// The connection is gone: what had no answer must be asked again.
+    pub(super) fn connection_lost(&mut self) {
+        for entry in self.entries.values_mut() {
+            if entry.state == SubscriptionState::Sent {
+                entry.state = SubscriptionState::Wanted;
+            }
+        }
+        for unsubscription in self.unsubscriptions.values_mut() {
+            unsubscription.sent = false;
+        }
+    }
+
+    /// The server knows of no subscription any more.
+    pub(super) fn session_lost(&mut self) {
+        for entry in self.entries.values_mut() {
+            entry.state = SubscriptionState::Wanted;
+            entry.known_to_server = false;
+        }
+    }
+}
+
+/// FNV-1a of the filter, folded into 1 to 268,435,455.
+fn identifier_of(filter: &TopicFilter) -> Option<SubscriptionIdentifier> {
+    let hash = filter
+        .as_str()
+        .bytes()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    SubscriptionIdentifier::new(hash % SubscriptionIdentifier::MAX + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::stream::StreamOptions;
+
+    fn table(filters: &[&str]) -> Subscriptions {
+        let mut table = Subscriptions::default();
+        for filter in filters {
+            let filter = TopicFilter::try_from(*filter).unwrap();
+            let number = table.insert(filter, SubscriptionOptions::default(), UserProperties::new());
+            let stream = StreamId(number);
+            table.streams.insert(stream, Stream::new(StreamOptions::default()));
+            table.entries.get_mut(&number).unwrap().streams.push(stream);
+        }
+        table
+    }
+
+    fn route(table: &Subscriptions, topic: &str, identifiers: &[u32]) -> Vec<u32> {
+        let (mut found, mut streams) = (Vec::new(), Vec::new());
+        table.route(topic, identifiers, &mut found, &mut streams);
+        streams.into_iter().map(|stream| stream.0).collect()
+    }
+
+    #[test]
+    fn an_identifier_names_one_of_several_matching_filters() {
+        let table = table(&["a/#", "a/b"]);
+        let identifier = table.entries[&2].identifier.unwrap().get();
+        assert_eq!(route(&table, "a/b", &[identifier]), [2]);
+        assert_eq!(route(&table, "a/b", &[]), [1, 2]);
+    }
+
+    #[test]
+    fn a_strange_identifier_leaves_the_choice_to_the_filters() {
+        let table = table(&["a/#", "a/b"]);
+        let identifier = table.entries[&2].identifier.unwrap().get();
+        assert_eq!(route(&table, "a/c", &[identifier]), [1]);
+        assert_eq!(route(&table, "a/c", &[12345]), [1]);
+    }
+}

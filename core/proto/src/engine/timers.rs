@@ -1,0 +1,63 @@
+//! The engine's deadlines: a small table with a minimum.
+
+use crate::time::Timestamp;
+
+/// What a deadline is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Timer {
+    /// The attempt to connect takes too long.
+    Connect,
+    /// The next attempt is due.
+    Reconnect,
+    /// Look at the keep alive.
+    KeepAlive,
+    /// The connection has lasted long enough to count as stable.
+    Stable,
+    /// A message of the queue may have expired.
+    Expiry,
+    /// A publish's timeout may have passed.
+    Publish,
+    /// SUBACK or UNSUBACK may be overdue.
+    Subscribe,
+    /// A message has waited long enough for a stream.
+    Unclaimed,
+    /// Draining before a disconnect takes too long.
+    Drain,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Timers([Option<Timestamp>; 9]);
+
+impl Timers {
+    pub(super) fn set(&mut self, timer: Timer, at: Option<Timestamp>) {
+        if let Some(place) = self.0.get_mut(timer as usize) {
+            *place = at;
+        }
+    }
+
+    /// Sets the timer unless it fires earlier anyway.
+    pub(super) fn set_at_latest(&mut self, timer: Timer, at: Timestamp) {
+        if let Some(place) = self.0.get_mut(timer as usize) {
+            *place = Some(place.map_or(at, |earlier| earlier.min(at)));
+        }
+    }
+
+    /// Whether the timer has fired; it is then off.
+    pub(super) fn take_due(&mut self, timer: Timer, now: Timestamp) -> bool {
+        match self.0.get_mut(timer as usize) {
+            Some(place) if place.is_some_and(|at| at <= now) => {
+                *place = None;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        self.0.iter().flatten().min().copied()
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}

@@ -1,0 +1,244 @@
+//! The one hierarchy of errors that every language shows its users.
+
+use std::fmt;
+
+use crate::codec::{DecodeError, UserProperties};
+use crate::reason::ReasonCode;
+use crate::text::Utf8String;
+
+/// What went wrong, in the terms a program decides by. The names are the same in every language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// An option is missing, out of range, or contradicts another one.
+    InvalidOption,
+    /// A topic name or topic filter breaks a rule of the specification (section 4.7).
+    InvalidTopic,
+    /// A message or request can't be sent as it is: a value is too long or out of range.
+    InvalidMessage,
+    /// The protocol version in use, or this server, does not offer what was asked for.
+    Unsupported,
+    /// The server's name could not be resolved.
+    NameResolution,
+    /// The connection could not be opened or was lost.
+    Transport,
+    /// TLS could not be set up or the server's certificate was not accepted.
+    Tls,
+    /// The server refused the connection or the request.
+    Refused,
+    /// The server does not accept the credentials, or does not authorise what was asked for.
+    NotAuthorized,
+    /// No answer came in time.
+    Timeout,
+    /// The server broke a rule of the protocol, or says that we did.
+    Protocol,
+    /// The packet is larger than the server (or this client) takes.
+    PacketTooLarge,
+    /// A quota of the server is used up.
+    QuotaExceeded,
+    /// The queue of messages that wait to be sent is full.
+    QueueFull,
+    /// The message's expiry interval passed before it could be sent.
+    Expired,
+    /// A queue's policy dropped the message to make room.
+    Dropped,
+    /// The operation was withdrawn before anything was sent.
+    Cancelled,
+    /// The server no longer has the session that the operation belonged to.
+    SessionLost,
+    /// Whether the server got the message can't be known.
+    Indeterminate,
+    /// The client is closed, or is closing.
+    Closed,
+}
+
+impl ErrorKind {
+    /// The kind's stable name, as documents and bindings spell it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidOption => "invalid option",
+            Self::InvalidTopic => "invalid topic",
+            Self::InvalidMessage => "invalid message",
+            Self::Unsupported => "unsupported",
+            Self::NameResolution => "name resolution",
+            Self::Transport => "transport",
+            Self::Tls => "tls",
+            Self::Refused => "refused",
+            Self::NotAuthorized => "not authorized",
+            Self::Timeout => "timeout",
+            Self::Protocol => "protocol",
+            Self::PacketTooLarge => "packet too large",
+            Self::QuotaExceeded => "quota exceeded",
+            Self::QueueFull => "queue full",
+            Self::Expired => "expired",
+            Self::Dropped => "dropped",
+            Self::Cancelled => "cancelled",
+            Self::SessionLost => "session lost",
+            Self::Indeterminate => "indeterminate",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl ErrorKind {
+    /// Whether an error of this kind may be over by itself, where no reason code of the server says more.
+    const fn retry(self) -> bool {
+        matches!(
+            self,
+            Self::NameResolution
+                | Self::Transport
+                | Self::Refused
+                | Self::Timeout
+                | Self::Protocol
+                | Self::QuotaExceeded
+                | Self::QueueFull
+                | Self::SessionLost
+        )
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// An error as a value: its kind, a sentence for people, and what the server said about it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    retry: bool,
+    reason_code: Option<ReasonCode>,
+    reason_string: Option<Utf8String>,
+    user_properties: UserProperties,
+}
+
+impl Error {
+    /// An error of this side; `message` is a clause without a full stop that names what was wrong and what is allowed.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            retry: kind.retry(),
+            reason_code: None,
+            reason_string: None,
+            user_properties: UserProperties::new(),
+        }))
+    }
+
+    /// An error that the server reported with a reason code while `doing` something.
+    #[must_use]
+    pub fn from_reason(doing: &str, reason_code: ReasonCode) -> Self {
+        let mut error = Self::new(kind_of(reason_code), format!("{doing}: {reason_code}"));
+        error.0.retry = reason_code.retry();
+        error.with_reason_code(reason_code)
+    }
+
+    /// The same error with the MQTT reason code that belongs to it.
+    #[must_use]
+    pub fn with_reason_code(mut self, reason_code: ReasonCode) -> Self {
+        self.0.reason_code = Some(reason_code);
+        self
+    }
+
+    /// The same error with what the server added to its reason code.
+    #[must_use]
+    pub fn with_details(
+        mut self,
+        reason_string: Option<Utf8String>,
+        user_properties: UserProperties,
+    ) -> Self {
+        self.0.reason_string = reason_string;
+        self.0.user_properties = user_properties;
+        self
+    }
+
+    /// What went wrong, to decide by.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The MQTT reason code, where the server sent one or the protocol has one for this error.
+    #[must_use]
+    pub fn reason_code(&self) -> Option<ReasonCode> {
+        self.0.reason_code
+    }
+
+    /// The server's own words [MQTT-3.2.2-19], for people only.
+    #[must_use]
+    pub fn reason_string(&self) -> Option<&str> {
+        self.0.reason_string.as_deref()
+    }
+
+    /// The user properties that came with the server's answer.
+    #[must_use]
+    pub fn user_properties(&self) -> &UserProperties {
+        &self.0.user_properties
+    }
+
+    /// Whether the same attempt may succeed later without a change by the user.
+    #[must_use]
+    pub fn retry_may_help(&self) -> bool {
+        self.0.retry
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        match &self.0.reason_string {
+            Some(reason) => write!(f, " (the server says: {:?})", reason.as_str()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<DecodeError> for Error {
+    fn from(error: DecodeError) -> Self {
+        Self::new(ErrorKind::Protocol, format!("the server broke the protocol: {error}"))
+            .with_reason_code(error.reason_code())
+    }
+}
+
+impl From<crate::topic::TopicError> for Error {
+    fn from(error: crate::topic::TopicError) -> Self {
+        Self::new(ErrorKind::InvalidTopic, error.to_string())
+    }
+}
+
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
+fn kind_of(reason_code: ReasonCode) -> ErrorKind {
+    match reason_code {
+        ReasonCode::NotAuthorized | ReasonCode::BadUserNameOrPassword => ErrorKind::NotAuthorized,
+        ReasonCode::MalformedPacket | ReasonCode::ProtocolError => ErrorKind::Protocol,
+        ReasonCode::PacketTooLarge => ErrorKind::PacketTooLarge,
+        ReasonCode::QuotaExceeded => ErrorKind::QuotaExceeded,
+        ReasonCode::TopicNameInvalid | ReasonCode::TopicFilterInvalid => ErrorKind::InvalidTopic,
+        ReasonCode::UnsupportedProtocolVersion
+        | ReasonCode::RetainNotSupported
+        | ReasonCode::QoSNotSupported
+        | ReasonCode::SharedSubscriptionsNotSupported
+        | ReasonCode::SubscriptionIdentifiersNotSupported
+        | ReasonCode::WildcardSubscriptionsNotSupported => ErrorKind::Unsupported,
+        _ => ErrorKind::Refused,
+    }
+}

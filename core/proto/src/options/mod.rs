@@ -1,0 +1,274 @@
+//! Everything a user can set, with its default: one description for every language.
+//!
+//! [`Options`] holds what the user said, as said. [`Options::check`] turns it into [`Settings`], which are known to
+//! be within the specification's bounds and free of contradictions; the engine takes nothing else.
+
+mod queue;
+mod reconnect;
+mod server;
+mod settings;
+mod tls;
+mod will;
+
+use std::time::Duration;
+
+pub use queue::{QueueOptions, WhenFull};
+pub use reconnect::ReconnectOptions;
+pub use server::{Scheme, Server};
+pub use settings::{Credentials, Settings};
+pub use tls::{ClientCertificate, Pem, TlsOptions};
+pub use will::Will;
+
+use crate::codec::Version;
+use crate::error::{Error, ErrorKind};
+
+/// What a user asks of a client. Start from [`Options::new`] with the server's URL; each setter takes and gives back
+/// the whole, so that they chain.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub(crate) servers: Vec<Server>,
+    pub(crate) version: Version,
+    pub(crate) client_id: String,
+    pub(crate) username: Option<String>,
+    pub(crate) password: Option<Secret>,
+    pub(crate) credentials_from_host: bool,
+    pub(crate) clean_start: bool,
+    pub(crate) session_expiry: Option<Duration>,
+    pub(crate) on_session_lost: OnSessionLost,
+    pub(crate) keep_alive: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) keep_trying: bool,
+    pub(crate) subscribe_timeout: Duration,
+    pub(crate) will: Option<Will>,
+    pub(crate) receive_maximum: u16,
+    pub(crate) maximum_packet_size: u32,
+    pub(crate) user_properties: Vec<(String, String)>,
+    pub(crate) queue: QueueOptions,
+    pub(crate) reconnect: Option<ReconnectOptions>,
+    pub(crate) tls: TlsOptions,
+}
+
+/// What becomes of messages in flight when the server turns out to have lost the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnSessionLost {
+    /// QoS 1 is sent again as a new message, so that the server may get it twice; QoS 2 ends indeterminate.
+    #[default]
+    Resend,
+    /// Everything in flight ends indeterminate.
+    Fail,
+}
+
+/// Bytes that no log and no `Debug` shows.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(pub(crate) Vec<u8>);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl Options {
+    /// Options for the server at `url`, all else at its default.
+    ///
+    /// The form is `mqtt://[user[:password]@]host[:port]` or `mqtts://` for TLS; the ports are 1883 and 8883 unless
+    /// given. User name and password are taken as credentials.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidOption`] when the URL can't be read or its scheme is not one of these.
+    pub fn new(url: &str) -> Result<Self, Error> {
+        let (server, username, password) = Server::parse(url)?;
+        Ok(Self {
+            servers: vec![server],
+            version: Version::V5,
+            client_id: String::new(),
+            username,
+            password: password.map(|password| Secret(password.into_bytes())),
+            credentials_from_host: false,
+            clean_start: true,
+            session_expiry: None,
+            on_session_lost: OnSessionLost::default(),
+            keep_alive: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(30),
+            keep_trying: false,
+            subscribe_timeout: Duration::from_secs(30),
+            will: None,
+            receive_maximum: 1024,
+            maximum_packet_size: 16 * 1024 * 1024,
+            user_properties: Vec::new(),
+            queue: QueueOptions::default(),
+            reconnect: Some(ReconnectOptions::default()),
+            tls: TlsOptions::default(),
+        })
+    }
+
+    /// One more server, tried in turn when the ones before can't be reached.
+    ///
+    /// # Errors
+    /// As [`Options::new`]; credentials in this URL are an error, since one set serves all servers.
+    pub fn fallback(mut self, url: &str) -> Result<Self, Error> {
+        let (server, username, password) = Server::parse(url)?;
+        if username.is_some() || password.is_some() {
+            return Err(Error::new(
+                ErrorKind::InvalidOption,
+                "credentials belong to the first URL or the options, not to a fallback URL",
+            ));
+        }
+        self.servers.push(server);
+        Ok(self)
+    }
+
+    /// The protocol version; the default is 5.
+    #[must_use]
+    pub fn version(mut self, version: Version) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// The client identifier [MQTT-3.1.3-2]; by default the server assigns one (v5) or one is generated (v3.1.1).
+    #[must_use]
+    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_id = client_id.into();
+        self
+    }
+
+    /// The user name [MQTT-3.1.3-11]; none by default.
+    #[must_use]
+    pub fn username(mut self, username: impl Into<String>) -> Self {
+        self.username = Some(username.into());
+        self
+    }
+
+    /// The password: any bytes (section 3.1.3.6); none by default. No log shows it.
+    #[must_use]
+    pub fn password(mut self, password: impl Into<Vec<u8>>) -> Self {
+        self.password = Some(Secret(password.into()));
+        self
+    }
+
+    /// Whether the engine asks its host for credentials before each attempt; not by default.
+    #[must_use]
+    pub fn credentials_from_host(mut self, asked: bool) -> Self {
+        self.credentials_from_host = asked;
+        self
+    }
+
+    /// Whether the first connect discards a session that the server may still have [MQTT-3.1.2-4]; it does by default.
+    /// Reconnects always go on with the session.
+    #[must_use]
+    pub fn clean_start(mut self, clean_start: bool) -> Self {
+        self.clean_start = clean_start;
+        self
+    }
+
+    /// How long the server keeps the session after the connection ends, to the second (section 3.1.2.11.2).
+    ///
+    /// By default 5 minutes, so that reconnecting loses nothing, and an orderly disconnect ends it; a session
+    /// expiry that is set here holds after an orderly disconnect too. [`Duration::MAX`] means that it does not expire.
+    #[must_use]
+    pub fn session_expiry(mut self, expiry: Duration) -> Self {
+        self.session_expiry = Some(expiry);
+        self
+    }
+
+    /// What becomes of messages in flight when the server has lost the session; by default QoS 1 is sent again.
+    #[must_use]
+    pub fn on_session_lost(mut self, choice: OnSessionLost) -> Self {
+        self.on_session_lost = choice;
+        self
+    }
+
+    /// The longest time without a packet either way before a PINGREQ [MQTT-3.1.2-20], to the second; the default is
+    /// 60 seconds, zero switches it off.
+    #[must_use]
+    pub fn keep_alive(mut self, keep_alive: Duration) -> Self {
+        self.keep_alive = keep_alive;
+        self
+    }
+
+    /// How long one attempt to connect may take, CONNACK included; the default is 30 seconds.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Whether the first connect goes on trying after a failure, as reconnects do; by default a first failure is an
+    /// error.
+    #[must_use]
+    pub fn keep_trying(mut self, keep_trying: bool) -> Self {
+        self.keep_trying = keep_trying;
+        self
+    }
+
+    /// How long SUBSCRIBE and UNSUBSCRIBE wait for the server's answer, time without a connection included; the
+    /// default is 30 seconds.
+    #[must_use]
+    pub fn subscribe_timeout(mut self, timeout: Duration) -> Self {
+        self.subscribe_timeout = timeout;
+        self
+    }
+
+    /// The message that the server publishes when this client is gone without a goodbye; none by default.
+    #[must_use]
+    pub fn will(mut self, will: Will) -> Self {
+        self.will = Some(will);
+        self
+    }
+
+    /// How many QoS 1 and 2 messages the server may send before the first of them is acknowledged (v5, section
+    /// 3.1.2.11.3), from 1; the default is 1,024.
+    #[must_use]
+    pub fn receive_maximum(mut self, maximum: u16) -> Self {
+        self.receive_maximum = maximum;
+        self
+    }
+
+    /// The largest packet this client takes, in bytes (section 3.1.2.11.4); the default is 16 MiB. A larger one ends
+    /// the connection.
+    #[must_use]
+    pub fn maximum_packet_size(mut self, bytes: u32) -> Self {
+        self.maximum_packet_size = bytes;
+        self
+    }
+
+    /// A user property of the CONNECT packet (v5); may be given several times.
+    #[must_use]
+    pub fn user_property(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.user_properties.push((name.into(), value.into()));
+        self
+    }
+
+    /// The bounds of the queue of messages that wait to be sent, and what happens when it is full.
+    #[must_use]
+    pub fn queue(mut self, queue: QueueOptions) -> Self {
+        self.queue = queue;
+        self
+    }
+
+    /// How reconnecting waits; `None` means that a lost connection is not opened again.
+    #[must_use]
+    pub fn reconnect(mut self, reconnect: impl Into<Option<ReconnectOptions>>) -> Self {
+        self.reconnect = reconnect.into();
+        self
+    }
+
+    /// How TLS connections are verified; see [`TlsOptions`].
+    #[must_use]
+    pub fn tls(mut self, tls: TlsOptions) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// The TLS options as they stand, for the transport.
+    #[must_use]
+    pub fn tls_options(&self) -> &TlsOptions {
+        &self.tls
+    }
+
+    /// How long one attempt to connect may take, for the transport.
+    #[must_use]
+    pub fn connect_timeout_value(&self) -> Duration {
+        self.connect_timeout
+    }
+}

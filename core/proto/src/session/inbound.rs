@@ -1,0 +1,279 @@
+//! Received messages that are not acknowledged yet, and the QoS 2 identifiers that must not be delivered twice.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::codec::PacketType;
+use crate::qos::PacketId;
+
+/// Which acknowledgement a delivered message owes: the place of a QoS 1 message in its ledger, or a QoS 2 identifier
+/// with the number of its delivery. One of an earlier connection (QoS 1) or delivery (QoS 2) finds nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AckRef {
+    serial: u64,
+    exactly_once: Option<PacketId>,
+}
+
+impl AckRef {
+    /// Nothing is owed: QoS 0.
+    pub(crate) const NONE: Self = Self { serial: 0, exactly_once: None };
+
+    #[inline]
+    pub(crate) fn is_none(self) -> bool {
+        self.serial == 0
+    }
+}
+
+/// What a QoS 2 PUBLISH turned out to be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// To be delivered; to be acknowledged once each of its holders took it.
+    New(AckRef),
+    /// Sent again by the server, delivered before [MQTT-4.3.3-10]: only its acknowledgement moves to this connection.
+    Known,
+}
+
+/// The ledger of acknowledgements owed. PUBACKs leave in order of arrival, and so do PUBRECs [MQTT-4.6.0-2],
+/// [MQTT-4.6.0-3], whatever the order in which the application takes the messages.
+#[derive(Debug)]
+pub(crate) struct Inbound {
+    qos1: VecDeque<Owed>,
+    /// The serial of the first entry of `qos1`.
+    first_serial: u64,
+    qos2: BTreeMap<PacketId, Exact>,
+    next_delivery: u64,
+    /// QoS 2 identifiers of this connection that wait for their PUBREC, in order of arrival.
+    unrecorded: VecDeque<PacketId>,
+}
+
+#[derive(Debug)]
+struct Owed {
+    packet_id: PacketId,
+    holders: u32,
+}
+
+#[derive(Debug)]
+struct Exact {
+    delivery: u64,
+    holders: u32,
+    stage: Stage,
+    /// Whether it counts against the receive maximum of this connection.
+    counted: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Not acknowledged, in the hands of the application.
+    Delivered,
+    /// PUBREC was sent.
+    Recorded,
+}
+
+impl Default for Inbound {
+    fn default() -> Self {
+        Self {
+            qos1: VecDeque::new(),
+            first_serial: 1,
+            qos2: BTreeMap::new(),
+            next_delivery: 1,
+            unrecorded: VecDeque::new(),
+        }
+    }
+}
+
+impl Inbound {
+    /// A QoS 1 PUBLISH arrived, for one holder unless [`Inbound::hold`] says more.
+    #[inline]
+    pub(crate) fn arrive_at_least_once(&mut self, packet_id: PacketId) -> AckRef {
+        let serial = self.first_serial + self.qos1.len() as u64;
+        self.qos1.push_back(Owed { packet_id, holders: 1 });
+        AckRef { serial, exactly_once: None }
+    }
+
+    /// A QoS 2 PUBLISH arrived, for one holder unless [`Inbound::hold`] says more.
+    pub(crate) fn arrive_exactly_once(&mut self, packet_id: PacketId) -> Arrival {
+        if let Some(known) = self.qos2.get_mut(&packet_id) {
+            known.counted = true;
+            if !self.unrecorded.contains(&packet_id) {
+                self.unrecorded.push_back(packet_id);
+            }
+            return Arrival::Known;
+        }
+        let delivery = self.next_delivery;
+        self.next_delivery += 1;
+        self.qos2.insert(packet_id, Exact { delivery, holders: 1, stage: Stage::Delivered, counted: true });
+        self.unrecorded.push_back(packet_id);
+        Arrival::New(AckRef { serial: delivery, exactly_once: Some(packet_id) })
+    }
+
+    /// The message that arrived last went to several streams: the last of them to take it acknowledges it.
+    pub(crate) fn hold(&mut self, ack: AckRef, holders: u32) {
+        if let Some(id) = ack.exactly_once {
+            if let Some(entry) = self.qos2.get_mut(&id) {
+                entry.holders = holders;
+            }
+        } else if !ack.is_none()
+            && let Some(owed) = self.qos1.back_mut()
+        {
+            owed.holders = holders;
+        }
+    }
+
+    /// One holder took the message.
+    #[inline]
+    pub(crate) fn take(&mut self, ack: AckRef) {
+        if let Some(id) = ack.exactly_once {
+            if let Some(entry) = self.qos2.get_mut(&id)
+                && entry.delivery == ack.serial
+            {
+                entry.holders = entry.holders.saturating_sub(1);
+            }
+            return;
+        }
+        let Some(index) = ack.serial.checked_sub(self.first_serial) else {
+            return;
+        };
+        if let Some(owed) = usize::try_from(index).ok().and_then(|index| self.qos1.get_mut(index)) {
+            owed.holders = owed.holders.saturating_sub(1);
+        }
+    }
+
+    /// The next acknowledgement that may leave now: PUBACK or PUBREC.
+    #[inline]
+    pub(crate) fn next_due(&mut self) -> Option<(PacketType, PacketId)> {
+        if self.qos1.front().is_some_and(|owed| owed.holders == 0)
+            && let Some(owed) = self.qos1.pop_front()
+        {
+            self.first_serial += 1;
+            return Some((PacketType::PubAck, owed.packet_id));
+        }
+        let id = *self.unrecorded.front()?;
+        let Some(entry) = self.qos2.get_mut(&id) else {
+            self.unrecorded.pop_front();
+            return None;
+        };
+        if entry.holders > 0 {
+            return None;
+        }
+        entry.stage = Stage::Recorded;
+        self.unrecorded.pop_front();
+        Some((PacketType::PubRec, id))
+    }
+
+    /// PUBREL arrived: the identifier is free again. Whether it was known.
+    pub(crate) fn release(&mut self, packet_id: PacketId) -> bool {
+        self.unrecorded.retain(|id| *id != packet_id);
+        self.qos2.remove(&packet_id).is_some()
+    }
+
+    /// Messages of this connection that the server may not have had acknowledged, as its receive maximum counts them.
+    #[inline]
+    pub(crate) fn outstanding(&self) -> usize {
+        self.qos1.len()
+            + if self.qos2.is_empty() { 0 } else { self.qos2.values().filter(|entry| entry.counted).count() }
+    }
+
+    /// The connection is gone: what QoS 1 owes is void; QoS 2 identifiers stay, their acknowledgements wait for the
+    /// server to send the message again.
+    pub(crate) fn connection_lost(&mut self) {
+        self.first_serial += self.qos1.len() as u64;
+        self.qos1.clear();
+        self.unrecorded.clear();
+        for entry in self.qos2.values_mut() {
+            entry.counted = false;
+        }
+    }
+
+    /// The session is gone, and with it every identifier.
+    pub(crate) fn session_lost(&mut self) {
+        self.connection_lost();
+        self.qos2.clear();
+    }
+
+    /// Puts an identifier of an earlier process back: delivered then, so never again.
+    pub(crate) fn restore(&mut self, packet_id: PacketId) {
+        let delivery = self.next_delivery;
+        self.next_delivery += 1;
+        self.qos2.insert(packet_id, Exact { delivery, holders: 0, stage: Stage::Recorded, counted: false });
+    }
+
+    /// The QoS 2 identifiers that must not be delivered again.
+    pub(crate) fn exactly_once_ids(&self) -> impl Iterator<Item = PacketId> + '_ {
+        self.qos2.keys().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(id: u16) -> PacketId {
+        PacketId::new(id).unwrap()
+    }
+
+    fn due(inbound: &mut Inbound) -> Vec<(PacketType, u16)> {
+        std::iter::from_fn(|| inbound.next_due()).map(|(kind, id)| (kind, id.get())).collect()
+    }
+
+    fn new(inbound: &mut Inbound, packet_id: u16) -> AckRef {
+        match inbound.arrive_exactly_once(id(packet_id)) {
+            Arrival::New(ack) => ack,
+            Arrival::Known => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn acks_leave_in_order_of_arrival() {
+        let mut inbound = Inbound::default();
+        let first = inbound.arrive_at_least_once(id(5));
+        let second = inbound.arrive_at_least_once(id(3));
+        inbound.take(second);
+        assert_eq!(due(&mut inbound), []);
+        inbound.take(first);
+        assert_eq!(due(&mut inbound), [(PacketType::PubAck, 5), (PacketType::PubAck, 3)]);
+    }
+
+    #[test]
+    fn the_last_of_several_holders_acks() {
+        let mut inbound = Inbound::default();
+        let ack = inbound.arrive_at_least_once(id(1));
+        inbound.hold(ack, 2);
+        inbound.take(ack);
+        assert_eq!(due(&mut inbound), []);
+        inbound.take(ack);
+        assert_eq!(due(&mut inbound), [(PacketType::PubAck, 1)]);
+    }
+
+    #[test]
+    fn an_ack_of_an_earlier_connection_is_void() {
+        let mut inbound = Inbound::default();
+        let old = inbound.arrive_at_least_once(id(1));
+        inbound.connection_lost();
+        inbound.arrive_at_least_once(id(1));
+        inbound.take(old);
+        assert_eq!(due(&mut inbound), []);
+    }
+
+    #[test]
+    fn a_held_exactly_once_ack_moves_to_the_next_connection() {
+        let mut inbound = Inbound::default();
+        let ack = new(&mut inbound, 9);
+        inbound.connection_lost();
+        assert_eq!(inbound.arrive_exactly_once(id(9)), Arrival::Known);
+        assert_eq!(due(&mut inbound), []);
+        inbound.take(ack);
+        assert_eq!(due(&mut inbound), [(PacketType::PubRec, 9)]);
+        assert!(inbound.release(id(9)));
+        assert!(!inbound.release(id(9)));
+    }
+
+    #[test]
+    fn a_lost_pubrec_is_sent_again_without_delivery() {
+        let mut inbound = Inbound::default();
+        let ack = new(&mut inbound, 9);
+        inbound.take(ack);
+        assert_eq!(due(&mut inbound), [(PacketType::PubRec, 9)]);
+        inbound.connection_lost();
+        assert_eq!(inbound.arrive_exactly_once(id(9)), Arrival::Known);
+        assert_eq!(due(&mut inbound), [(PacketType::PubRec, 9)]);
+    }
+}

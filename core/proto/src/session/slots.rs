@@ -1,0 +1,235 @@
+//! The table of packet identifiers in use, and what each stands for.
+
+use std::collections::VecDeque;
+
+use crate::engine::Token;
+use crate::message::Message;
+use crate::qos::PacketId;
+
+/// Identifiers that rest before they are used again, so that a late duplicate of an acknowledgement misses the next
+/// operation.
+const RESTING: usize = 64;
+
+/// Packet identifiers 1 to 65,535 as indices of a table that grows with use; finishing an operation allocates nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Slots {
+    slots: Vec<Slot>,
+    free: VecDeque<u16>,
+    next_sequence: u64,
+    /// Bytes of the messages that wait for PUBACK or PUBREC.
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Slot {
+    /// The order of sending: of PUBLISHes, and from PUBREC on of PUBRELs [MQTT-4.6.0-1], [MQTT-4.6.0-4].
+    sequence: u64,
+    token: Token,
+    state: SlotState,
+}
+
+/// What a packet identifier stands for.
+#[derive(Debug)]
+pub(crate) enum SlotState {
+    /// Nothing: it may be used.
+    Free,
+    /// A PUBLISH that waits for PUBACK or PUBREC.
+    Publish(Message),
+    /// A PUBREL that waits for PUBCOMP.
+    Released,
+    /// A SUBSCRIBE for the subscription with this number.
+    Subscribe(u32),
+    /// The UNSUBSCRIBE with this number.
+    Unsubscribe(u32),
+}
+
+impl SlotState {
+    /// Whether it belongs to a message, in whatever stage.
+    pub(crate) fn is_publish(&self) -> bool {
+        matches!(self, Self::Publish(_) | Self::Released)
+    }
+
+    #[inline]
+    fn size(&self) -> usize {
+        match self {
+            Self::Publish(message) => message.size(),
+            _ => 0,
+        }
+    }
+}
+
+impl Slots {
+    /// Puts an operation into a free slot; `Err` gives the state back when all 65,535 are in use.
+    #[inline]
+    pub(crate) fn insert(&mut self, token: Token, state: SlotState) -> Result<PacketId, SlotState> {
+        let sequence = self.sequence();
+        let size = state.size();
+        let slot = Slot { sequence, token, state };
+        let may_grow = self.slots.len() < usize::from(u16::MAX);
+        if self.free.len() <= RESTING && may_grow {
+            self.slots.push(slot);
+            self.bytes += size;
+            let id = u16::try_from(self.slots.len()).ok().and_then(PacketId::new);
+            return id.ok_or(SlotState::Free);
+        }
+        let Some(index) = self.free.pop_front() else {
+            return Err(slot.state);
+        };
+        match (self.slots.get_mut(usize::from(index)), PacketId::new(index + 1)) {
+            (Some(place), Some(id)) => {
+                *place = slot;
+                self.bytes += size;
+                Ok(id)
+            }
+            _ => Err(slot.state),
+        }
+    }
+
+    /// Puts an operation of an earlier process back under the identifier it had.
+    pub(crate) fn restore(&mut self, id: PacketId, state: SlotState) {
+        while self.slots.len() < usize::from(id.get()) {
+            if let Ok(index) = u16::try_from(self.slots.len()) {
+                self.free.push_back(index);
+            }
+            self.slots.push(Slot { sequence: 0, token: Token::NONE, state: SlotState::Free });
+        }
+        self.free.retain(|index| *index != id.get() - 1);
+        let sequence = self.sequence();
+        self.bytes += state.size();
+        if let Some(slot) = self.slots.get_mut(index_of(id)) {
+            *slot = Slot { sequence, token: Token::NONE, state };
+        }
+    }
+
+    /// What the identifier stands for.
+    #[inline]
+    pub(crate) fn state(&self, id: PacketId) -> &SlotState {
+        self.slots.get(index_of(id)).map_or(&SlotState::Free, |slot| &slot.state)
+    }
+
+    /// Frees the identifier; gives back what it stood for.
+    #[inline]
+    pub(crate) fn remove(&mut self, id: PacketId) -> Option<(Token, SlotState)> {
+        let slot = self.slots.get_mut(index_of(id))?;
+        let state = std::mem::replace(&mut slot.state, SlotState::Free);
+        if matches!(state, SlotState::Free) {
+            return None;
+        }
+        self.bytes -= state.size();
+        self.free.push_back(id.get() - 1);
+        Some((slot.token, state))
+    }
+
+    /// PUBREC arrived: the message is the server's now, a PUBREL takes its place and its turn.
+    pub(crate) fn release(&mut self, id: PacketId) -> Option<Message> {
+        let sequence = self.sequence();
+        let slot = self.slots.get_mut(index_of(id))?;
+        match std::mem::replace(&mut slot.state, SlotState::Released) {
+            SlotState::Publish(message) => {
+                slot.sequence = sequence;
+                self.bytes -= message.size();
+                Some(message)
+            }
+            other => {
+                slot.state = other;
+                None
+            }
+        }
+    }
+
+    /// Forgets who waits for the operation with this token; whether there was one.
+    pub(crate) fn abandon(&mut self, token: Token) -> bool {
+        let mut live = self.slots.iter_mut().filter(|slot| !matches!(slot.state, SlotState::Free));
+        match live.find(|slot| slot.token == token) {
+            Some(slot) => {
+                slot.token = Token::NONE;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The identifiers in use for which `wanted` holds, in order of their sequence.
+    pub(crate) fn in_order(&self, wanted: impl Fn(&SlotState) -> bool) -> Vec<PacketId> {
+        let mut found: Vec<(u64, PacketId)> = (1..=u16::MAX)
+            .zip(&self.slots)
+            .filter(|(_, slot)| wanted(&slot.state))
+            .filter_map(|(id, slot)| Some((slot.sequence, PacketId::new(id)?)))
+            .collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Bytes of the messages that wait for PUBACK or PUBREC.
+    #[inline]
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many identifiers are in use.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn sequence(&mut self) -> u64 {
+        self.next_sequence += 1;
+        self.next_sequence
+    }
+}
+
+fn index_of(id: PacketId) -> usize {
+    usize::from(id.get()) - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_freed_identifier_rests_before_it_is_used_again() {
+        let mut slots = Slots::default();
+        let first = slots.insert(Token(1), SlotState::Released).unwrap();
+        slots.remove(first);
+        for n in 0..RESTING {
+            let id = slots.insert(Token(2), SlotState::Released).unwrap();
+            assert_ne!(id, first, "after {n}");
+            slots.remove(id);
+        }
+    }
+
+    #[test]
+    fn all_identifiers_can_be_in_use_and_none_twice() {
+        let mut slots = Slots::default();
+        let mut ids: Vec<u16> =
+            (0..65_535).map(|_| slots.insert(Token(1), SlotState::Released).unwrap().get()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), 65_535);
+        assert!(slots.insert(Token(1), SlotState::Released).is_err());
+        slots.remove(PacketId::new(77).unwrap());
+        assert_eq!(slots.insert(Token(1), SlotState::Released).unwrap().get(), 77);
+    }
+
+    #[test]
+    fn removing_twice_frees_once() {
+        let mut slots = Slots::default();
+        let id = slots.insert(Token(1), SlotState::Released).unwrap();
+        assert!(slots.remove(id).is_some());
+        assert!(slots.remove(id).is_none());
+        assert_eq!(slots.len(), 0);
+    }
+
+    #[test]
+    fn a_released_slot_moves_behind_those_sent_later() {
+        let mut slots = Slots::default();
+        let publish = || SlotState::Publish(Message::new("a", "").unwrap());
+        let first = slots.insert(Token(1), publish()).unwrap();
+        let second = slots.insert(Token(2), publish()).unwrap();
+        slots.release(first);
+        assert_eq!(slots.in_order(|_| true), [second, first]);
+    }
+}
