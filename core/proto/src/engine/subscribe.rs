@@ -322,10 +322,10 @@ impl Engine {
         let Some(call) = self.subscriptions.calls.remove(&number) else {
             return;
         };
-        let refused =
-            call.outcomes.iter().find_map(|(.., outcome)| outcome.as_ref()?.as_ref().err()).cloned();
+        let outcomes = || call.asked.iter().filter_map(|asked| asked.outcome.as_ref());
+        let refused = outcomes().find_map(|outcome| outcome.as_ref().err()).cloned();
+        let granted = outcomes().any(Result::is_ok);
         let (token, stream) = (call.token, call.stream);
-        let granted = call.outcomes.iter().any(|(.., outcome)| matches!(outcome, Some(Ok(_))));
         match refused {
             Some(error) if !(call.allow_partial && granted) => self.fail_subscribe(token, stream, error),
             _ => {
