@@ -8,8 +8,9 @@ use bytes::{Bytes, BytesMut};
 use polymqtt_proto::codec::{
     Ack, AckProperties, Auth, AuthProperties, ConnAck, ConnAckProperties, Connect, ConnectProperties,
     DecodeError, Delivery, Disconnect, DisconnectProperties, Packet, PacketType, Publish, PublishProperties,
-    RetainHandling, SubAck, Subscribe, SubscribeProperties, SubscriptionIdentifier, SubscriptionOptions,
-    UnsubAck, Unsubscribe, UserProperties, Version, Will, WillProperties, missing, take_frames,
+    RetainHandling, SubAck, Subscribe, SubscribeProperties, SubscriptionIdentifier, SubscriptionIdentifiers,
+    SubscriptionOptions, UnsubAck, Unsubscribe, UserProperties, Version, Will, WillProperties, missing,
+    take_frames,
 };
 use polymqtt_proto::qos::{PacketId, QoS};
 use polymqtt_proto::reason::ReasonCode;
@@ -219,36 +220,36 @@ fn publish() -> impl Strategy<Value = Packet> {
     let properties = (
         of(any::<bool>()),
         of(any::<u32>()),
-        of(1..=u16::MAX),
         of(response_topic()),
         of(binary()),
         of(text()),
-        vec(1..=SubscriptionIdentifier::MAX, 0..3),
         user_properties(),
     )
-        .prop_map(
-            |(format, expiry, alias, response_topic, correlation_data, content_type, identifiers, user)| {
-                PublishProperties {
-                    payload_format_indicator: format,
-                    message_expiry_interval: expiry,
-                    topic_alias: alias.and_then(NonZeroU16::new),
-                    response_topic,
-                    correlation_data,
-                    content_type,
-                    subscription_identifiers: identifiers,
-                    user_properties: user,
-                }
-            },
-        );
+        .prop_map(|(format, expiry, response_topic, correlation_data, content_type, user)| {
+            PublishProperties {
+                payload_format_indicator: format,
+                message_expiry_interval: expiry,
+                response_topic,
+                correlation_data,
+                content_type,
+                user_properties: user,
+            }
+        });
     let properties = prop_oneof![Just(PublishProperties::default()), properties];
-    (delivery, any::<bool>(), topic(), any::<bool>(), properties, binary()).prop_map(
-        |(delivery, retain, topic, by_alias, properties, payload)| {
-            let by_alias = by_alias && properties.topic_alias.is_some();
-            let topic = if by_alias { Utf8String::default() } else { topic.into_text() };
+    let alias = of(1..=u16::MAX).prop_map(|alias| alias.and_then(NonZeroU16::new));
+    let identifiers = vec(1..=SubscriptionIdentifier::MAX, 0..3);
+    (delivery, any::<bool>(), topic(), any::<bool>(), alias, identifiers, properties, binary()).prop_map(
+        |(delivery, retain, topic, by_alias, topic_alias, identifiers, properties, payload)| {
+            let by_alias = by_alias && topic_alias.is_some();
             Packet::Publish(Publish {
                 delivery,
                 retain,
-                topic,
+                topic: if by_alias { Utf8String::default() } else { topic.into_text() },
+                topic_alias,
+                subscription_identifiers: identifiers
+                    .into_iter()
+                    .filter_map(SubscriptionIdentifier::new)
+                    .collect(),
                 properties: unless_empty(properties),
                 payload,
             })
@@ -381,6 +382,8 @@ fn packet_v311() -> impl Strategy<Value = Packet> {
             }
             Packet::Publish(publish) => {
                 publish.properties = None;
+                publish.topic_alias = None;
+                publish.subscription_identifiers = SubscriptionIdentifiers::NONE;
                 if publish.topic.is_empty() {
                     publish.topic = Utf8String::from_static("t");
                 }

@@ -7,8 +7,7 @@ use std::num::NonZeroU16;
 use bytes::{Bytes, BytesMut};
 use polymqtt_proto::codec::{
     Ack, AckProperties, AuthProperties, ConnAckProperties, ConnectProperties, DisconnectProperties, Packet,
-    Publish, PublishProperties, Subscribe, SubscriptionIdentifier, UserProperties, Version, Will,
-    take_frames,
+    Publish, Subscribe, SubscriptionIdentifier, UserProperties, Version, Will, take_frames,
 };
 use polymqtt_proto::qos::PacketId;
 use polymqtt_proto::topic::TopicFilter;
@@ -240,19 +239,21 @@ fn publish(it: Fields, publish: &Publish) -> Fields {
         .and("packet_id", publish.delivery.packet_id().map(PacketId::get))
         .with("topic", publish.topic.as_str())
         .binary("payload", Some(&publish.payload))
-        .properties(publish.properties.as_deref().map(publish_properties).unwrap_or_default())
+        .properties(publish_properties(publish))
 }
 
-fn publish_properties(it: &PublishProperties) -> Fields {
-    let identifiers = &it.subscription_identifiers;
+fn publish_properties(publish: &Publish) -> Fields {
+    let it = publish.properties.as_deref().cloned().unwrap_or_default();
+    let identifiers: Vec<u32> =
+        publish.subscription_identifiers.iter().map(SubscriptionIdentifier::get).collect();
     Fields::default()
         .and("payload_format_indicator", it.payload_format_indicator)
         .and("message_expiry_interval", it.message_expiry_interval)
-        .and("topic_alias", it.topic_alias.map(NonZeroU16::get))
+        .and("topic_alias", publish.topic_alias.map(NonZeroU16::get))
         .text("response_topic", it.response_topic.as_ref())
         .binary("correlation_data", it.correlation_data.as_ref())
         .text("content_type", it.content_type.as_ref())
-        .and("subscription_identifiers", (!identifiers.is_empty()).then(|| identifiers.clone()))
+        .and("subscription_identifiers", (!identifiers.is_empty()).then_some(identifiers))
         .user(&it.user_properties)
 }
 

@@ -39,7 +39,7 @@ pub use frame::{Frame, Frames, missing, take_frames};
 pub use packet::{Packet, PacketType};
 pub use primitives::MAX_REMAINING_LENGTH;
 pub use properties::UserProperties;
-pub use publish::{Delivery, Publish, PublishHead, PublishProperties};
+pub use publish::{Delivery, Publish, PublishHead, PublishProperties, SubscriptionIdentifiers};
 pub use suback::SubAck;
 pub use subscribe::{
     RetainHandling, Subscribe, SubscribeProperties, SubscriptionIdentifier, SubscriptionOptions,

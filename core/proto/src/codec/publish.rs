@@ -10,7 +10,7 @@ use super::frame::Frame;
 use super::packet::PacketType;
 use super::primitives::{MAX_REMAINING_LENGTH, Reader, varint_len};
 use super::properties::{Property, PropertyList, PropertyReader, PropertySink, UserProperties};
-use super::subscribe::read_identifier;
+use super::subscribe::{SubscriptionIdentifier, read_identifier};
 use super::version::Version;
 use crate::qos::{PacketId, QoS};
 use crate::text::Utf8String;
@@ -81,30 +81,29 @@ pub struct Publish {
     pub retain: bool,
     /// The topic name, without wildcards [MQTT-3.3.2-2]. Empty only with a topic alias (v5).
     pub topic: Utf8String,
-    /// The properties; `None` where there are none, and in version 3.1.1.
+    /// Stands for the topic on this connection [MQTT-3.3.2-7] (v5 only).
+    pub topic_alias: Option<NonZeroU16>,
+    /// The subscriptions of the receiver that it is for; only from a server [MQTT-3.3.4-6] (v5 only).
+    pub subscription_identifiers: SubscriptionIdentifiers,
+    /// The other properties; `None` where there are none, and in version 3.1.1.
     pub properties: Option<Box<PublishProperties>>,
     /// The payload.
     pub payload: Bytes,
 }
 
-/// The properties of PUBLISH (section 3.3.2.3).
+/// The properties of PUBLISH that belong to the message and go all the way with it (section 3.3.2.3).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PublishProperties {
     /// Whether the payload is UTF-8; absent: unspecified bytes.
     pub payload_format_indicator: Option<bool>,
     /// How long the message lives, in seconds; absent: forever.
     pub message_expiry_interval: Option<u32>,
-    /// Stands for the topic on this connection [MQTT-3.3.2-7].
-    pub topic_alias: Option<NonZeroU16>,
     /// Where an answer is expected; a topic name [MQTT-3.3.2-14].
     pub response_topic: Option<Utf8String>,
     /// What an answer is recognised by.
     pub correlation_data: Option<Bytes>,
     /// What the payload is, such as a media type.
     pub content_type: Option<Utf8String>,
-    /// The identifiers of the subscriptions that it is for, each 1 to 268,435,455; only from a server
-    /// [MQTT-3.3.4-6].
-    pub subscription_identifiers: Vec<u32>,
     /// User properties, passed on in their order [MQTT-3.3.2-18].
     pub user_properties: UserProperties,
 }
@@ -124,16 +123,19 @@ impl Publish {
         let mut reader = Reader::new(PacketType::Publish, frame);
         let topic = reader.prefixed()?;
         let delivery = read_delivery(flags, &mut reader)?;
-        let properties = match version {
-            Version::V5 if !reader.no_properties() => Some(PublishProperties::read(&mut reader)?),
-            Version::V5 | Version::V311 => None,
+        let received = match version {
+            Version::V5 if !reader.no_properties() => Received::read(&mut reader)?,
+            Version::V5 | Version::V311 => Received::default(),
         };
-        if topic.is_empty() {
-            check_alias(version, properties.as_deref())?;
+        if topic.is_empty() && received.topic_alias.is_none() {
+            return Err(no_topic(version));
         }
         let topic = reader.publish_topic(topic)?;
         let payload = reader.remainder();
-        Ok(Self { delivery, retain: flags & 1 != 0, topic, properties, payload: reader.share(payload) })
+        let Received { topic_alias, subscription_identifiers, properties } = received;
+        let payload = reader.share(payload);
+        let retain = flags & 1 != 0;
+        Ok(Self { delivery, retain, topic, topic_alias, subscription_identifiers, properties, payload })
     }
 
     /// The size of the whole packet in bytes, fixed header included.
@@ -159,11 +161,39 @@ impl Publish {
             delivery: self.delivery,
             retain: self.retain,
             topic: self.topic.as_str(),
-            topic_alias: None,
-            message_expiry_interval: None,
+            topic_alias: self.topic_alias,
+            subscription_identifiers: &self.subscription_identifiers,
             properties: self.properties.as_deref(),
             payload_len: self.payload.len(),
         }
+    }
+}
+
+/// What is read from the properties of a PUBLISH.
+#[derive(Default)]
+struct Received {
+    topic_alias: Option<NonZeroU16>,
+    subscription_identifiers: SubscriptionIdentifiers,
+    properties: Option<Box<PublishProperties>>,
+}
+
+impl Received {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut it = Self::default();
+        let mut list = PropertyReader::new(reader)?;
+        while let Some(property) = list.next()? {
+            match property {
+                Property::TopicAlias => {
+                    let alias = NonZeroU16::new(list.u16()?).ok_or(DecodeError::TopicAliasInvalid)?;
+                    it.topic_alias = Some(alias);
+                }
+                Property::SubscriptionIdentifier => {
+                    it.subscription_identifiers.push(read_identifier(&mut list)?);
+                }
+                property => it.properties.get_or_insert_default().read(property, &mut list)?,
+            }
+        }
+        Ok(it)
     }
 }
 
@@ -179,38 +209,68 @@ fn read_delivery(flags: u8, reader: &mut Reader<'_>) -> Result<Delivery, DecodeE
     }
 }
 
-fn check_alias(version: Version, properties: Option<&PublishProperties>) -> Result<(), DecodeError> {
+fn no_topic(version: Version) -> DecodeError {
     let packet = PacketType::Publish;
     match version {
-        Version::V311 => Err(DecodeError::TopicNameInvalid { packet, error: TopicError::Empty }),
-        Version::V5 if properties.is_some_and(|properties| properties.topic_alias.is_some()) => Ok(()),
-        Version::V5 => Err(DecodeError::protocol(packet, "neither a topic name nor a topic alias")),
+        Version::V311 => DecodeError::TopicNameInvalid { packet, error: TopicError::Empty },
+        Version::V5 => DecodeError::protocol(packet, "neither a topic name nor a topic alias"),
+    }
+}
+
+/// Subscription identifiers of a PUBLISH, in order: mostly one, which takes no allocation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SubscriptionIdentifiers {
+    first: Option<SubscriptionIdentifier>,
+    more: Vec<SubscriptionIdentifier>,
+}
+
+impl SubscriptionIdentifiers {
+    /// None of them.
+    pub const NONE: Self = Self { first: None, more: Vec::new() };
+
+    /// Adds one at the end.
+    #[inline]
+    pub fn push(&mut self, identifier: SubscriptionIdentifier) {
+        match self.first {
+            None => self.first = Some(identifier),
+            Some(_) => self.more.push(identifier),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// All of them.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = SubscriptionIdentifier> + '_ {
+        self.first.iter().chain(&self.more).copied()
+    }
+}
+
+impl FromIterator<SubscriptionIdentifier> for SubscriptionIdentifiers {
+    fn from_iter<I: IntoIterator<Item = SubscriptionIdentifier>>(identifiers: I) -> Self {
+        let mut all = Self::default();
+        identifiers.into_iter().for_each(|identifier| all.push(identifier));
+        all
     }
 }
 
 impl PublishProperties {
-    fn read(reader: &mut Reader<'_>) -> Result<Box<Self>, DecodeError> {
-        let mut it = Box::<Self>::default();
-        let mut list = PropertyReader::new(reader)?;
-        while let Some(property) = list.next()? {
-            match property {
-                Property::PayloadFormatIndicator => it.payload_format_indicator = Some(list.flag()?),
-                Property::MessageExpiryInterval => it.message_expiry_interval = Some(list.u32()?),
-                Property::TopicAlias => {
-                    let alias = NonZeroU16::new(list.u16()?).ok_or(DecodeError::TopicAliasInvalid)?;
-                    it.topic_alias = Some(alias);
-                }
-                Property::ResponseTopic => it.response_topic = Some(list.response_topic()?),
-                Property::CorrelationData => it.correlation_data = Some(list.binary()?),
-                Property::ContentType => it.content_type = Some(list.string()?),
-                Property::SubscriptionIdentifier => {
-                    it.subscription_identifiers.push(read_identifier(&mut list)?.get());
-                }
-                Property::User => it.user_properties.push(list.user_property()?),
-                _ => return Err(list.foreign()),
-            }
+    fn read(&mut self, property: Property, list: &mut PropertyReader<'_>) -> Result<(), DecodeError> {
+        match property {
+            Property::PayloadFormatIndicator => self.payload_format_indicator = Some(list.flag()?),
+            Property::MessageExpiryInterval => self.message_expiry_interval = Some(list.u32()?),
+            Property::ResponseTopic => self.response_topic = Some(list.response_topic()?),
+            Property::CorrelationData => self.correlation_data = Some(list.binary()?),
+            Property::ContentType => self.content_type = Some(list.string()?),
+            Property::User => self.user_properties.push(list.user_property()?),
+            _ => return Err(list.foreign()),
         }
-        Ok(it)
+        Ok(())
     }
 }
 
@@ -223,10 +283,10 @@ pub struct PublishHead<'a> {
     pub retain: bool,
     /// The topic name; may be empty with a topic alias.
     pub topic: &'a str,
-    /// The topic alias; goes before that of the properties.
+    /// The topic alias (v5 only).
     pub topic_alias: Option<NonZeroU16>,
-    /// The message expiry interval in seconds; goes before that of the properties.
-    pub message_expiry_interval: Option<u32>,
+    /// Subscription identifiers; only from a server (v5 only).
+    pub subscription_identifiers: &'a SubscriptionIdentifiers,
     /// The other properties (v5 only).
     pub properties: Option<&'a PublishProperties>,
     /// The length in bytes of the payload that follows.
@@ -291,7 +351,7 @@ impl PublishHead<'_> {
 
     #[inline]
     fn has_properties(&self) -> bool {
-        self.properties.is_some() || self.topic_alias.is_some() || self.message_expiry_interval.is_some()
+        self.properties.is_some() || self.topic_alias.is_some() || !self.subscription_identifiers.is_empty()
     }
 
     /// The length of the properties, `None` where the version has none.
@@ -316,23 +376,21 @@ impl PublishHead<'_> {
 
 impl PropertyList for PublishHead<'_> {
     fn write_each<S: Sink>(&self, sink: &mut S) {
-        let alias = self.topic_alias.or(self.properties.and_then(|properties| properties.topic_alias));
-        sink.u16_property(Property::TopicAlias, alias.map(NonZeroU16::get));
-        let expiry = self.message_expiry_interval;
-        let expiry = expiry.or(self.properties.and_then(|properties| properties.message_expiry_interval));
-        sink.u32_property(Property::MessageExpiryInterval, expiry);
-        let Some(properties) = self.properties else {
-            return;
-        };
-        sink.flag_property(Property::PayloadFormatIndicator, properties.payload_format_indicator);
-        sink.string_property(Property::ResponseTopic, properties.response_topic.as_ref());
-        sink.binary_property(Property::CorrelationData, properties.correlation_data.as_ref());
-        sink.string_property(Property::ContentType, properties.content_type.as_ref());
-        for identifier in &properties.subscription_identifiers {
-            sink.u8(Property::SubscriptionIdentifier as u8);
-            sink.varint(*identifier as usize);
+        sink.u16_property(Property::TopicAlias, self.topic_alias.map(NonZeroU16::get));
+        if let Some(properties) = self.properties {
+            sink.u32_property(Property::MessageExpiryInterval, properties.message_expiry_interval);
+            sink.flag_property(Property::PayloadFormatIndicator, properties.payload_format_indicator);
+            sink.string_property(Property::ResponseTopic, properties.response_topic.as_ref());
+            sink.binary_property(Property::CorrelationData, properties.correlation_data.as_ref());
+            sink.string_property(Property::ContentType, properties.content_type.as_ref());
         }
-        sink.user_properties(&properties.user_properties);
+        for identifier in self.subscription_identifiers.iter() {
+            sink.u8(Property::SubscriptionIdentifier as u8);
+            sink.varint(identifier.get() as usize);
+        }
+        if let Some(properties) = self.properties {
+            sink.user_properties(&properties.user_properties);
+        }
     }
 }
 
@@ -354,6 +412,8 @@ mod tests {
             delivery: Delivery::AtMostOnce,
             retain: false,
             topic: Utf8String::from_static("a/b"),
+            topic_alias: None,
+            subscription_identifiers: SubscriptionIdentifiers::NONE,
             properties: None,
             payload: Bytes::from_static(b"hi"),
         }
@@ -377,40 +437,23 @@ mod tests {
 
     #[test]
     fn an_alias_instead_of_a_topic() {
-        let properties =
-            PublishProperties { topic_alias: NonZeroU16::new(7), ..PublishProperties::default() };
-        let aliased =
-            Publish { topic: Utf8String::default(), properties: Some(Box::new(properties)), ..publish() };
+        let aliased = Publish { topic: Utf8String::default(), topic_alias: NonZeroU16::new(7), ..publish() };
         known(V5, &Packet::Publish(aliased), b"\x30\x08\x00\x00\x03\x23\x00\x07hi");
     }
 
     #[test]
     fn subscription_identifiers_may_repeat() {
-        let properties =
-            PublishProperties { subscription_identifiers: vec![1, 200], ..PublishProperties::default() };
-        let packet = Publish { properties: Some(Box::new(properties)), ..publish() };
+        let identifiers = [1, 200].into_iter().filter_map(SubscriptionIdentifier::new);
+        let packet = Publish { subscription_identifiers: identifiers.collect(), ..publish() };
         known(V5, &Packet::Publish(packet), b"\x30\x0d\x00\x03a/b\x05\x0b\x01\x0b\xc8\x01hi");
     }
 
     #[test]
-    fn the_head_overrides_alias_and_expiry() {
-        let properties = PublishProperties {
-            message_expiry_interval: Some(100),
-            topic_alias: NonZeroU16::new(1),
-            ..PublishProperties::default()
-        };
-        let packet = Publish { properties: Some(Box::new(properties)), ..publish() };
-        let head = PublishHead {
-            topic: "",
-            topic_alias: NonZeroU16::new(2),
-            message_expiry_interval: Some(90),
-            ..packet.head()
-        };
-        let mut out = BytesMut::new();
-        head.encode(V5, &mut out).unwrap();
-        assert_eq!(out, &b"\x30\x0d\x00\x00\x08\x23\x00\x02\x02\x00\x00\x00\x5a"[..]);
-        assert_eq!(head.encoded_len(V5), out.len() + 2);
-        // Version 3.1.1 has neither.
+    fn version_311_has_no_properties() {
+        let properties =
+            PublishProperties { message_expiry_interval: Some(100), ..PublishProperties::default() };
+        let properties = Some(Box::new(properties));
+        let packet = Publish { properties, topic_alias: NonZeroU16::new(1), ..publish() };
         assert_eq!(encode(V311, &Packet::Publish(packet)), b"\x30\x07\x00\x03a/bhi");
     }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::codec::{ConnAck, Delivery, PublishHead, SubscriptionOptions, UserProperties, Version};
+use crate::codec::{
+    ConnAck, Delivery, PublishHead, SubscriptionIdentifiers, SubscriptionOptions, UserProperties, Version,
+};
 use crate::error::{Error, ErrorKind};
 use crate::message::Message;
 use crate::qos::{PacketId, QoS};
@@ -64,8 +66,8 @@ impl Grant {
         keep_alive: u16,
     ) -> Self {
         let properties = &connack.properties;
-        let expiry = properties.session_expiry_interval.unwrap_or(session_expiry);
         let v5 = version == Version::V5;
+        let expiry = properties.session_expiry_interval.unwrap_or(session_expiry);
         Self {
             session_present: connack.session_present,
             client_id: properties.assigned_client_identifier.as_ref().unwrap_or(client_id).detach(),
@@ -146,7 +148,7 @@ impl Limits {
             retain: message.retain,
             topic: message.topic(),
             topic_alias: None,
-            message_expiry_interval: None,
+            subscription_identifiers: &SubscriptionIdentifiers::NONE,
             properties: message.properties(),
             payload_len: message.payload.len(),
         }

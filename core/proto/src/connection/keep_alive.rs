@@ -76,11 +76,18 @@ impl KeepAlive {
             return KeepAliveStep::Wait(now + Duration::MAX);
         };
         if let Some(ping) = &mut self.ping {
-            if paused {
-                ping.since = now;
+            if !paused {
+                let dead = ping.since + interval / 2;
+                return if dead <= now { KeepAliveStep::Dead } else { KeepAliveStep::Wait(dead) };
             }
-            let dead = ping.since + interval / 2;
-            return if dead <= now { KeepAliveStep::Dead } else { KeepAliveStep::Wait(dead) };
+            ping.since = now;
+            let look = now + interval / 2;
+            if !ping.written {
+                return KeepAliveStep::Wait(look);
+            }
+            // The server does not know that its answers wait unread: it must go on hearing from us [MQTT-3.1.2-20].
+            let due = self.last_sent + interval;
+            return if due <= now { KeepAliveStep::Ping } else { KeepAliveStep::Wait(due.min(look)) };
         }
         let due = self.last_sent.min(self.last_received) + interval;
         if due <= now { KeepAliveStep::Ping } else { KeepAliveStep::Wait(due) }
@@ -126,6 +133,18 @@ mod tests {
         link.written(500, at(14));
         assert_eq!(link.look(at(15), false), KeepAliveStep::Wait(at(19)));
         assert_eq!(link.look(at(19), false), KeepAliveStep::Dead);
+    }
+
+    #[test]
+    fn a_pause_of_ours_does_not_silence_us() {
+        let mut link = KeepAlive::new(10, at(0));
+        link.ping_made(2, at(10));
+        link.written(2, at(10));
+        assert_eq!(link.look(at(15), true), KeepAliveStep::Wait(at(20)));
+        assert_eq!(link.look(at(20), true), KeepAliveStep::Ping);
+        link.ping_made(4, at(20));
+        link.written(4, at(20));
+        assert_eq!(link.look(at(25), false), KeepAliveStep::Dead);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::queue::{Offer, Queued};
 use super::{Engine, Token};
 use crate::message::Message;
-use crate::qos::PacketId;
+use crate::qos::{PacketId, QoS};
 use crate::session::{Record, SlotState};
 use crate::time::Timestamp;
 
@@ -56,13 +56,15 @@ impl Engine {
                     ids.remove(&packet_id).and_then(|number| messages.remove(&number));
                     released.retain(|id| *id != packet_id);
                 }
-                Record::Delivered(packet_id) => self.inbound.restore(packet_id),
+                Record::Taken(packet_id) => self.inbound.restore(packet_id),
                 Record::Released(packet_id) => drop(self.inbound.release(packet_id)),
                 Record::SessionLost => {
-                    // What was in flight was accepted anew after this record, or has ended.
-                    for number in std::mem::take(&mut ids).into_values() {
-                        messages.remove(&number);
-                    }
+                    // QoS 1 is sent again as new; what ended instead was withdrawn.
+                    ids.clear();
+                    messages.retain(|_, (message, stage)| {
+                        let was_sent = matches!(std::mem::replace(stage, Stage::Waiting), Stage::Sent(_));
+                        !(was_sent && message.qos() == QoS::ExactlyOnce)
+                    });
                     released.clear();
                     self.inbound.session_lost();
                 }
@@ -74,7 +76,9 @@ impl Engine {
         }
         for (number, (message, stage)) in messages {
             match stage {
-                Stage::Sent(packet_id) => self.slots.restore(packet_id, SlotState::Publish(message)),
+                Stage::Sent(packet_id) => {
+                    self.slots.restore(packet_id, SlotState::Publish { message, number });
+                }
                 Stage::Waiting => {
                     if let Offer::Replaced(old) | Offer::Dropped(old) =
                         self.queue.offer(Queued::new(message, Token::NONE, number, now))
@@ -91,7 +95,7 @@ impl Engine {
     #[must_use]
     pub fn snapshot(&self) -> Vec<Record> {
         let mut records = vec![Record::ClientId(self.client_id.clone())];
-        records.extend(self.inbound.exactly_once_ids().map(Record::Delivered));
+        records.extend(self.inbound.taken_ids().map(Record::Taken));
         records.extend(
             self.slots
                 .in_order(|state| matches!(state, SlotState::Released))
@@ -99,8 +103,8 @@ impl Engine {
                 .map(Record::Received),
         );
         let mut number = 0;
-        for packet_id in self.slots.in_order(|state| matches!(state, SlotState::Publish(_))) {
-            if let SlotState::Publish(message) = self.slots.state(packet_id) {
+        for packet_id in self.slots.in_order(|state| matches!(state, SlotState::Publish { .. })) {
+            if let SlotState::Publish { message, .. } = self.slots.state(packet_id) {
                 number += 1;
                 records.push(Record::Accepted { number, message: message.clone() });
                 records.push(Record::Sent { number, packet_id });

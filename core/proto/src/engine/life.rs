@@ -151,6 +151,20 @@ impl Engine {
         self.settle_goodbye();
     }
 
+    /// Ends the client at once, as when its host can't go on: every operation and stream ends with this error.
+    pub fn close(&mut self, now: Timestamp, error: Error) {
+        self.tick(now);
+        if !self.life.is_ended() {
+            self.end(Some(error));
+        }
+    }
+
+    /// Whether the client has ended: nothing more will come of it but what can still be received.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.life.is_ended()
+    }
+
     /// Answers a request of the engine. One that is no longer asked is ignored.
     pub fn answer(&mut self, now: Timestamp, request: RequestId, answer: Answer) {
         let now = self.tick(now);
@@ -184,7 +198,7 @@ impl Engine {
         let now = self.tick(now);
         match std::mem::take(&mut self.life.phase) {
             phase @ (Phase::Idle | Phase::Waiting | Phase::Asking(_) | Phase::Ended) => {
-                self.life.phase = phase
+                self.life.phase = phase;
             }
             Phase::Opening => self.attempt_failed(now, error),
             Phase::Handshaking => {
@@ -204,7 +218,7 @@ impl Engine {
             let properties = &connack.properties;
             let error = Error::from_reason("the server refused the connection", connack.reason_code)
                 .with_details(properties.reason_string.clone(), properties.user_properties.clone());
-            self.close(Action::Shutdown, Some(error));
+            self.close_transport(Action::Shutdown, Some(error));
             return Ok(());
         }
         let clean = self.clean_start();
@@ -228,7 +242,7 @@ impl Engine {
         let properties = disconnect.properties.map(|boxed| *boxed).unwrap_or_default();
         let error = Error::from_reason("the server disconnected", disconnect.reason_code)
             .with_details(properties.reason_string, properties.user_properties);
-        self.close(Action::Shutdown, Some(error));
+        self.close_transport(Action::Shutdown, Some(error));
     }
 
     /// The connection can't go on: tells the server why where the protocol allows, and closes [MQTT-4.13.1-1].
@@ -237,12 +251,12 @@ impl Engine {
             let disconnect = Disconnect::with_reason(reason_code);
             self.put(|out| disconnect.encode(Version::V5, out));
         }
-        self.close(Action::Shutdown, Some(error));
+        self.close_transport(Action::Shutdown, Some(error));
     }
 
     /// Nothing arrives any more: closes without a goodbye that nobody would read.
     pub(super) fn abandon_connection(&mut self, error: Error) {
-        self.close(Action::Abort, Some(error));
+        self.close_transport(Action::Abort, Some(error));
     }
 
     /// The protocol version in use.
@@ -261,8 +275,12 @@ impl Engine {
             let error = |what: &str| Error::new(ErrorKind::Timeout, format!("{what} within {timeout} s"));
             match self.life.phase {
                 Phase::Asking(_) => self.attempt_failed(now, error("the host gave no credentials")),
-                Phase::Opening => self.close(Action::Abort, Some(error("the server could not be reached"))),
-                Phase::Handshaking => self.close(Action::Abort, Some(error("the server sent no CONNACK"))),
+                Phase::Opening => {
+                    self.close_transport(Action::Abort, Some(error("the server could not be reached")));
+                }
+                Phase::Handshaking => {
+                    self.close_transport(Action::Abort, Some(error("the server sent no CONNACK")));
+                }
                 _ => {}
             }
         }
@@ -297,16 +315,16 @@ impl Engine {
                 let disconnect = self.disconnect_packet(with_will);
                 let version = self.version();
                 self.put(|out| disconnect.encode(version, out));
-                self.close(Action::Shutdown, None);
+                self.close_transport(Action::Shutdown, None);
             }
-            Phase::Opening | Phase::Handshaking => self.close(Action::Abort, None),
+            Phase::Opening | Phase::Handshaking => self.close_transport(Action::Abort, None),
             Phase::Closing(_) => self.life.phase = Phase::Closing(None),
             Phase::Idle | Phase::Waiting | Phase::Asking(_) | Phase::Ended => self.end(None),
         }
     }
 
     /// The host is to close the transport; what comes until then is ignored.
-    fn close(&mut self, action: Action, reason: Option<Error>) {
+    fn close_transport(&mut self, action: Action, reason: Option<Error>) {
         self.timers.set(Timer::Connect, None);
         self.timers.set(Timer::KeepAlive, None);
         self.life.phase = Phase::Closing(reason);
@@ -432,7 +450,7 @@ impl Engine {
     /// back what it took.
     fn resume(&mut self) {
         let released = self.slots.in_order(|state| matches!(state, SlotState::Released));
-        let published = self.slots.in_order(|state| matches!(state, SlotState::Publish(_)));
+        let published = self.slots.in_order(|state| matches!(state, SlotState::Publish { .. }));
         if let Some(connection) = &mut self.connection {
             connection.send_quota -= i32::try_from(released.len()).unwrap_or(i32::MAX);
             connection.replay = published.into();

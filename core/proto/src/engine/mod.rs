@@ -51,7 +51,7 @@ use self::subscriptions::Subscriptions;
 use self::timers::Timers;
 use self::unclaimed::Unclaimed;
 use crate::codec::EncodeError;
-use crate::connection::Connection;
+use crate::connection::{Connection, Grant};
 use crate::error::Error;
 use crate::options::Settings;
 use crate::session::{Inbound, Journal, Record, Slots};
@@ -148,7 +148,21 @@ impl Engine {
     #[must_use]
     #[inline]
     pub fn has_output(&self) -> bool {
-        !self.outbox.is_empty() || !self.actions.is_empty()
+        self.has_transmit() || self.has_actions()
+    }
+
+    /// Whether there are bytes for [`Engine::poll_transmit`], if only ones that wait for the journal.
+    #[must_use]
+    #[inline]
+    pub fn has_transmit(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
+    /// Whether [`Engine::poll_action`] has something.
+    #[must_use]
+    #[inline]
+    pub fn has_actions(&self) -> bool {
+        !self.actions.is_empty()
     }
 
     /// When [`Engine::handle_deadline`] is due; may be earlier than needed, never later.
@@ -198,6 +212,12 @@ impl Engine {
             queued_bytes: self.queue.bytes(),
             ..self.metrics
         }
+    }
+
+    /// What the server granted for the connection as it stands; `None` while there is none.
+    #[must_use]
+    pub fn grant(&self) -> Option<&Grant> {
+        self.connection.as_ref().map(|connection| &connection.grant)
     }
 
     /// The client identifier in use: the server's where it assigned one; empty before that.

@@ -7,7 +7,8 @@ use super::queue::{Offer, Queued};
 use super::timers::Timer;
 use super::{Completion, Engine, PublishAck, Token};
 use crate::codec::{
-    Ack, AckProperties, Delivery, MAX_REMAINING_LENGTH, PacketType, PublishHead, PublishProperties, Version,
+    Ack, AckProperties, Delivery, MAX_REMAINING_LENGTH, PacketType, PublishHead, PublishProperties,
+    SubscriptionIdentifiers, Version,
 };
 use crate::error::{Error, ErrorKind};
 use crate::message::Message;
@@ -76,10 +77,10 @@ impl Engine {
         Ok(self.journal.position())
     }
 
-    /// Whether the queue has room for this message: what waiters wait for.
+    /// Whether it is worth trying to publish again after `queue full`.
     #[must_use]
-    pub fn has_room(&self, message: &Message) -> bool {
-        self.queue.has_room(message.size()) || self.life.is_closing()
+    pub fn has_room(&self) -> bool {
+        self.queue.has_room(1) || self.life.is_closing()
     }
 
     /// Completes with [`Completion::Flushed`] once everything accepted so far was handed to the transport.
@@ -209,7 +210,10 @@ impl Engine {
             return self.complete(queued.token, Completion::Published(outcome));
         }
         let qos = queued.message.qos;
-        let packet_id = match self.slots.insert(queued.token, SlotState::Publish(queued.message)) {
+        let packet_id = match self
+            .slots
+            .insert(queued.token, SlotState::Publish { message: queued.message, number: queued.number })
+        {
             Ok(packet_id) => packet_id,
             Err(_all_in_use) => {
                 let error = Error::new(ErrorKind::QuotaExceeded, "all 65,535 packet identifiers are in use");
@@ -219,7 +223,7 @@ impl Engine {
         connection.send_quota -= 1;
         self.journal.append(|| Record::Sent { number: queued.number, packet_id });
         self.outbox.gate(&self.journal);
-        if let SlotState::Publish(message) = self.slots.state(packet_id)
+        if let SlotState::Publish { message, .. } = self.slots.state(packet_id)
             && let Err(error) = encode(&mut self.outbox, version, message, delivery(qos, packet_id, false))
         {
             self.finish(packet_id, Err(error));
@@ -234,7 +238,7 @@ impl Engine {
             && let Some(packet_id) = connection.replay.pop_front()
         {
             let version = connection.grant.limits.version;
-            let SlotState::Publish(message) = self.slots.state(packet_id) else {
+            let SlotState::Publish { message, .. } = self.slots.state(packet_id) else {
                 continue;
             };
             let sent = match connection.grant.limits.check_message(message) {
@@ -252,7 +256,7 @@ impl Engine {
     #[inline]
     pub(super) fn handle_puback(&mut self, ack: Ack) -> Result<(), Error> {
         match self.slots.state(ack.packet_id) {
-            SlotState::Publish(message) if message.qos == QoS::AtLeastOnce => {
+            SlotState::Publish { message, .. } if message.qos == QoS::AtLeastOnce => {
                 self.finish(ack.packet_id, outcome(ack.reason_code, ack.properties));
                 Ok(())
             }
@@ -266,11 +270,11 @@ impl Engine {
         let id = ack.packet_id;
         let refused = ack.reason_code.is_error();
         match self.slots.state(id) {
-            SlotState::Publish(message) if message.qos == QoS::ExactlyOnce && refused => {
+            SlotState::Publish { message, .. } if message.qos == QoS::ExactlyOnce && refused => {
                 self.finish(id, outcome(ack.reason_code, ack.properties));
                 return Ok(());
             }
-            SlotState::Publish(message) if message.qos == QoS::ExactlyOnce => {
+            SlotState::Publish { message, .. } if message.qos == QoS::ExactlyOnce => {
                 self.slots.release(id);
                 self.journal.append(|| Record::Received(id));
             }
@@ -410,11 +414,15 @@ impl Engine {
         };
         for packet_id in self.slots.in_order(SlotState::is_publish).into_iter().rev() {
             match self.slots.remove(packet_id) {
-                Some((token, SlotState::Publish(message))) if resend && message.qos == QoS::AtLeastOnce => {
-                    let number = self.accept(&message);
+                Some((token, SlotState::Publish { message, number }))
+                    if resend && message.qos == QoS::AtLeastOnce =>
+                {
                     self.queue.push_front(Queued::new(message, token, number, now));
                 }
-                Some((token, SlotState::Publish(message))) => self.fail_publish(token, lost(message.qos)),
+                Some((token, SlotState::Publish { message, number })) => {
+                    self.withdrawn(number);
+                    self.fail_publish(token, lost(message.qos));
+                }
                 Some((token, _)) => self.fail_publish(token, lost(QoS::ExactlyOnce)),
                 None => {}
             }
@@ -449,7 +457,7 @@ fn encode(
         retain: message.retain,
         topic: message.topic(),
         topic_alias: None,
-        message_expiry_interval: None,
+        subscription_identifiers: &SubscriptionIdentifiers::NONE,
         properties: message.properties(),
         payload_len: message.payload.len(),
     };
@@ -512,12 +520,6 @@ fn check_properties(version: Version, properties: &PublishProperties, payload: &
     let invalid = |what: &str| Err(Error::new(ErrorKind::InvalidMessage, what));
     if version == Version::V311 {
         return Err(Error::new(ErrorKind::Unsupported, "a message's properties need MQTT 5"));
-    }
-    if properties.topic_alias.is_some() {
-        return invalid("topic_alias is the client's to choose");
-    }
-    if !properties.subscription_identifiers.is_empty() {
-        return invalid("a client must not publish subscription identifiers [MQTT-3.3.4-6]");
     }
     if properties.payload_format_indicator == Some(true) && std::str::from_utf8(payload).is_err() {
         return invalid("the payload is not UTF-8, as its payload format indicator says");

@@ -3,7 +3,7 @@
 use super::stream::{Fill, Stream, StreamId, WhenStreamFull};
 use super::timers::Timer;
 use super::{Engine, Token};
-use crate::codec::{Ack, DecodeError, Delivery, PacketType, Publish, Version};
+use crate::codec::{Ack, DecodeError, Delivery, PacketType, Publish, SubscriptionIdentifiers, Version};
 use crate::error::{Error, ErrorKind};
 use crate::message::Message;
 use crate::qos::{PacketId, QoS};
@@ -115,12 +115,12 @@ impl Engine {
     /// PUBLISH (section 3.3).
     #[inline]
     pub(super) fn handle_publish(&mut self, publish: Publish) -> Result<(), Error> {
-        let Publish { delivery, retain, topic, properties, payload } = publish;
+        let Publish { delivery, retain, topic, topic_alias, subscription_identifiers, properties, payload } =
+            publish;
         let Some(connection) = &mut self.connection else {
             return Ok(());
         };
-        let alias = properties.as_ref().and_then(|properties| properties.topic_alias);
-        let topic = match alias {
+        let topic = match topic_alias {
             Some(alias) if topic.is_empty() => connection.incoming_aliases.resolve(alias)?,
             alias => {
                 let invalid = |error| DecodeError::TopicNameInvalid { packet: PacketType::Publish, error };
@@ -139,15 +139,12 @@ impl Engine {
             Delivery::AtLeastOnce { packet_id, .. } => self.inbound.arrive_at_least_once(packet_id),
             Delivery::ExactlyOnce { packet_id, .. } => match self.inbound.arrive_exactly_once(packet_id) {
                 Arrival::Known => return Ok(()),
-                Arrival::New(ack) => {
-                    self.journal.append(|| Record::Delivered(packet_id));
-                    ack
-                }
+                Arrival::New(ack) => ack,
             },
         };
         let message =
             Message { topic, payload, properties, qos: delivery.qos(), retain, dup: delivery.dup(), ack };
-        self.deliver(message)
+        self.deliver(message, &subscription_identifiers)
     }
 
     /// PUBREL [MQTT-4.3.3-11].
@@ -169,6 +166,7 @@ impl Engine {
         }
         while let Some((packet_type, packet_id)) = self.inbound.next_due() {
             if packet_type == PacketType::PubRec {
+                self.journal.append(|| Record::Taken(packet_id));
                 self.outbox.gate(&self.journal);
             }
             self.put_ack(packet_type, &Ack::success(packet_id));
@@ -190,11 +188,8 @@ impl Engine {
     }
 
     #[inline]
-    fn deliver(&mut self, message: Message) -> Result<(), Error> {
-        let (mut found, mut streams) = self.subscriptions.take_scratch();
-        let identifiers =
-            message.properties().map_or(&[][..], |properties| &properties.subscription_identifiers);
-        self.subscriptions.route(&message.topic, identifiers, &mut found, &mut streams);
+    fn deliver(&mut self, message: Message, identifiers: &SubscriptionIdentifiers) -> Result<(), Error> {
+        let streams = self.subscriptions.take_route(&message.topic, identifiers);
         let outcome = match streams.split_last() {
             None => {
                 self.hold_unclaimed(message);
@@ -211,7 +206,7 @@ impl Engine {
                     .and_then(|()| self.push_to(*last, message))
             }
         };
-        self.subscriptions.return_scratch(found, streams);
+        self.subscriptions.return_route(streams);
         outcome
     }
 
@@ -241,7 +236,10 @@ impl Engine {
             self.subscriptions.full.insert(id);
         }
         stream.push(message);
-        self.signal(id);
+        if !stream.signalled {
+            stream.signalled = true;
+            self.readable.push_back(id);
+        }
         Ok(())
     }
 
@@ -286,6 +284,7 @@ impl Engine {
                 entry.streams.retain(|stream| *stream != id);
             }
         }
+        self.subscriptions.forget_route();
         for ack in stream.in_hand().drain(..) {
             self.inbound.take(ack);
         }

@@ -76,6 +76,7 @@ impl Engine {
             entry.asked.push(Asked { subscription: number, filter, outcome });
         }
         self.timers.set_at_latest(Timer::Subscribe, entry.deadline);
+        self.subscriptions.forget_route();
         self.subscriptions.streams.insert(stream, state);
         self.subscriptions.calls.insert(call, entry);
         self.claim(stream);
@@ -408,6 +409,7 @@ impl Engine {
         subscriptions: &[u32],
     ) -> Vec<TopicFilter> {
         let mut unused = Vec::new();
+        self.subscriptions.forget_route();
         for number in subscriptions {
             let Some(entry) = self.subscriptions.entries.get_mut(number) else { continue };
             entry.streams.retain(|id| *id != stream);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::router::Router;
 use super::stream::{Stream, StreamId};
 use super::{Granted, Token};
-use crate::codec::{SubscriptionIdentifier, SubscriptionOptions, UserProperties};
+use crate::codec::{SubscriptionIdentifier, SubscriptionIdentifiers, SubscriptionOptions, UserProperties};
 use crate::error::Error;
 use crate::qos::QoS;
 use crate::time::Timestamp;
@@ -92,11 +92,28 @@ pub(super) struct Subscriptions {
     /// Streams whose QoS 0 messages fill them.
     pub(super) full: BTreeSet<StreamId>,
     by_filter: BTreeMap<TopicFilter, u32>,
-    by_identifier: BTreeMap<u32, u32>,
+    by_identifier: BTreeMap<SubscriptionIdentifier, u32>,
     router: Router,
     last_number: u32,
-    /// Kept between messages, so that routing allocates nothing.
-    scratch: (Vec<u32>, Vec<StreamId>),
+    route: Route,
+}
+
+/// The streams that the last message was for.
+#[derive(Debug, Default)]
+struct Route {
+    known: bool,
+    topic: String,
+    identifiers: SubscriptionIdentifiers,
+    streams: Vec<StreamId>,
+    /// Room to collect subscriptions in.
+    found: Vec<u32>,
+}
+
+impl Route {
+    #[inline]
+    fn is_for(&self, topic: &str, identifiers: &SubscriptionIdentifiers) -> bool {
+        self.known && self.topic == topic && self.identifiers == *identifiers
+    }
 }
 
 impl Subscriptions {
@@ -119,9 +136,10 @@ impl Subscriptions {
         user_properties: UserProperties,
     ) -> u32 {
         let number = self.number();
-        let identifier = identifier_of(&filter).filter(|id| !self.by_identifier.contains_key(&id.get()));
+        self.forget_route();
+        let identifier = identifier_of(&filter).filter(|id| !self.by_identifier.contains_key(id));
         if let Some(identifier) = identifier {
-            self.by_identifier.insert(identifier.get(), number);
+            self.by_identifier.insert(identifier, number);
         }
         self.router.insert(&filter, number);
         self.by_filter.insert(filter.clone(), number);
@@ -141,25 +159,43 @@ impl Subscriptions {
 
     pub(super) fn remove(&mut self, number: u32) -> Option<Subscription> {
         let entry = self.entries.remove(&number)?;
+        self.forget_route();
         self.router.remove(&entry.filter, number);
         self.by_filter.remove(&entry.filter);
         if let Some(identifier) = entry.identifier {
-            self.by_identifier.remove(&identifier.get());
+            self.by_identifier.remove(&identifier);
         }
         Some(entry)
     }
 
-    /// The streams that a message is for. Identifiers decide where they are ours: a resumed session may carry another
-    /// program's, so one counts only when its filter matches the topic; else the filters decide.
-    pub(super) fn route(
-        &self,
-        topic: &str,
-        identifiers: &[u32],
-        found: &mut Vec<u32>,
-        streams: &mut Vec<StreamId>,
-    ) {
-        let ours = |identifier: &u32| {
-            let number = *self.by_identifier.get(identifier)?;
+    /// The streams that a message is for, to be given back with [`Subscriptions::return_route`]. The last answer is
+    /// kept: mostly the next message has the same topic.
+    #[inline]
+    pub(super) fn take_route(&mut self, topic: &str, identifiers: &SubscriptionIdentifiers) -> Vec<StreamId> {
+        if !self.route.is_for(topic, identifiers) {
+            self.find_route(topic, identifiers);
+        }
+        std::mem::take(&mut self.route.streams)
+    }
+
+    #[inline]
+    pub(super) fn return_route(&mut self, streams: Vec<StreamId>) {
+        self.route.streams = streams;
+    }
+
+    /// To be called whenever a subscription gets or loses a stream.
+    pub(super) fn forget_route(&mut self) {
+        self.route.known = false;
+    }
+
+    /// Identifiers decide where they are ours: a resumed session may carry another program's, so one counts only when
+    /// its filter matches the topic; else the filters decide.
+    fn find_route(&mut self, topic: &str, identifiers: &SubscriptionIdentifiers) {
+        let Route { streams, found, .. } = &mut self.route;
+        streams.clear();
+        found.clear();
+        let ours = |identifier: SubscriptionIdentifier| {
+            let number = *self.by_identifier.get(&identifier)?;
             self.entries.get(&number)?.filter.matches(topic).then_some(number)
         };
         found.extend(identifiers.iter().filter_map(ours));
@@ -173,16 +209,10 @@ impl Subscriptions {
                 }
             }
         }
-    }
-
-    pub(super) fn take_scratch(&mut self) -> (Vec<u32>, Vec<StreamId>) {
-        std::mem::take(&mut self.scratch)
-    }
-
-    pub(super) fn return_scratch(&mut self, mut found: Vec<u32>, mut streams: Vec<StreamId>) {
-        found.clear();
-        streams.clear();
-        self.scratch = (found, streams);
+        self.route.topic.clear();
+        self.route.topic.push_str(topic);
+        self.route.identifiers.clone_from(identifiers);
+        self.route.known = true;
     }
 
     /// The connection is gone: what had no answer must be asked again.
@@ -232,25 +262,26 @@ mod tests {
         table
     }
 
-    fn route(table: &Subscriptions, topic: &str, identifiers: &[u32]) -> Vec<u32> {
-        let (mut found, mut streams) = (Vec::new(), Vec::new());
-        table.route(topic, identifiers, &mut found, &mut streams);
+    fn route(table: &mut Subscriptions, topic: &str, identifiers: &[SubscriptionIdentifier]) -> Vec<u32> {
+        let identifiers = identifiers.iter().copied().collect();
+        let streams = table.take_route(topic, &identifiers);
+        table.return_route(streams.clone());
         streams.into_iter().map(|stream| stream.0).collect()
     }
 
     #[test]
     fn an_identifier_names_one_of_several_matching_filters() {
-        let table = table(&["a/#", "a/b"]);
-        let identifier = table.entries[&2].identifier.unwrap().get();
-        assert_eq!(route(&table, "a/b", &[identifier]), [2]);
-        assert_eq!(route(&table, "a/b", &[]), [1, 2]);
+        let mut table = table(&["a/#", "a/b"]);
+        let identifier = table.entries[&2].identifier.unwrap();
+        assert_eq!(route(&mut table, "a/b", &[identifier]), [2]);
+        assert_eq!(route(&mut table, "a/b", &[]), [1, 2]);
     }
 
     #[test]
     fn a_strange_identifier_leaves_the_choice_to_the_filters() {
-        let table = table(&["a/#", "a/b"]);
-        let identifier = table.entries[&2].identifier.unwrap().get();
-        assert_eq!(route(&table, "a/c", &[identifier]), [1]);
-        assert_eq!(route(&table, "a/c", &[12345]), [1]);
+        let mut table = table(&["a/#", "a/b"]);
+        let identifier = table.entries[&2].identifier.unwrap();
+        assert_eq!(route(&mut table, "a/c", &[identifier]), [1]);
+        assert_eq!(route(&mut table, "a/c", &[SubscriptionIdentifier::new(12345).unwrap()]), [1]);
     }
 }

@@ -260,15 +260,39 @@ impl Options {
         self
     }
 
-    /// The TLS options as they stand, for the transport.
+    /// The queue's options as they stand.
+    #[must_use]
+    pub fn queue_options(&self) -> &QueueOptions {
+        &self.queue
+    }
+
+    /// The TLS options as they stand.
     #[must_use]
     pub fn tls_options(&self) -> &TlsOptions {
         &self.tls
     }
+}
 
-    /// How long one attempt to connect may take, for the transport.
-    #[must_use]
-    pub fn connect_timeout_value(&self) -> Duration {
-        self.connect_timeout
+impl TryFrom<&str> for Options {
+    type Error = Error;
+
+    fn try_from(url: &str) -> Result<Self, Error> {
+        Self::new(url)
+    }
+}
+
+impl TryFrom<String> for Options {
+    type Error = Error;
+
+    fn try_from(url: String) -> Result<Self, Error> {
+        Self::new(&url)
+    }
+}
+
+impl TryFrom<&String> for Options {
+    type Error = Error;
+
+    fn try_from(url: &String) -> Result<Self, Error> {
+        Self::new(url)
     }
 }

@@ -99,7 +99,7 @@ impl Options {
             credentials,
             credentials_from_host: self.credentials_from_host,
             clean_start: self.clean_start,
-            session_expiry: self.session_expiry.map_or(DEFAULT_SESSION_EXPIRY, seconds),
+            session_expiry: session_expiry(self),
             lasting_session: if v5 {
                 self.session_expiry.is_some_and(|expiry| seconds(expiry) > 0)
             } else {
@@ -168,6 +168,15 @@ fn password_bytes(password: &[u8]) -> Result<Bytes, Error> {
     Ok(Bytes::copy_from_slice(password))
 }
 
+/// With version 3.1.1 a session ends with its connection, or never.
+fn session_expiry(options: &Options) -> u32 {
+    match options.version {
+        Version::V5 => options.session_expiry.map_or(DEFAULT_SESSION_EXPIRY, seconds),
+        Version::V311 if options.clean_start => 0,
+        Version::V311 => u32::MAX,
+    }
+}
+
 fn seconds(duration: Duration) -> u32 {
     u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
 }
@@ -192,7 +201,7 @@ mod tests {
         Options::new("mqtt://localhost").unwrap()
     }
 
-    fn refused(options: Options) -> (ErrorKind, String) {
+    fn refused(options: &Options) -> (ErrorKind, String) {
         let error = options.check().unwrap_err();
         (error.kind(), error.to_string())
     }
@@ -219,7 +228,7 @@ mod tests {
             (options().password(vec![0; 65_536]), "password"),
             (options().user_property("k", "\0"), "user_property"),
         ] {
-            let (kind, message) = refused(options);
+            let (kind, message) = refused(&options);
             assert_eq!(kind, ErrorKind::InvalidOption);
             assert!(message.contains(word), "{message}");
         }
@@ -228,10 +237,10 @@ mod tests {
     #[test]
     fn what_only_v5_has_is_unsupported_in_v311() {
         let v311 = || options().version(Version::V311);
-        assert_eq!(refused(v311().user_property("a", "b")).0, ErrorKind::Unsupported);
-        assert_eq!(refused(v311().session_expiry(Duration::from_secs(1))).0, ErrorKind::Unsupported);
-        assert_eq!(refused(v311().password("x")).0, ErrorKind::Unsupported);
-        assert_eq!(refused(v311().clean_start(false)).0, ErrorKind::InvalidOption);
+        assert_eq!(refused(&v311().user_property("a", "b")).0, ErrorKind::Unsupported);
+        assert_eq!(refused(&v311().session_expiry(Duration::from_secs(1))).0, ErrorKind::Unsupported);
+        assert_eq!(refused(&v311().password("x")).0, ErrorKind::Unsupported);
+        assert_eq!(refused(&v311().clean_start(false)).0, ErrorKind::InvalidOption);
         assert!(v311().clean_start(false).client_id("a").check().unwrap().lasting_session);
     }
 

@@ -196,9 +196,9 @@ impl Inbound {
         self.qos2.insert(packet_id, Exact { delivery, holders: 0, stage: Stage::Recorded, counted: false });
     }
 
-    /// The QoS 2 identifiers that must not be delivered again.
-    pub(crate) fn exactly_once_ids(&self) -> impl Iterator<Item = PacketId> + '_ {
-        self.qos2.keys().copied()
+    /// The QoS 2 identifiers of messages that were taken.
+    pub(crate) fn taken_ids(&self) -> impl Iterator<Item = PacketId> + '_ {
+        self.qos2.iter().filter(|(_, entry)| entry.stage == Stage::Recorded).map(|(id, _)| *id)
     }
 }
 

@@ -34,8 +34,8 @@ pub enum Record {
     Received(PacketId),
     /// PUBACK, PUBCOMP or a refusal arrived: the identifier is free.
     Finished(PacketId),
-    /// A QoS 2 message with this identifier was delivered.
-    Delivered(PacketId),
+    /// The application took the QoS 2 message with this identifier: it must not be delivered again.
+    Taken(PacketId),
     /// PUBREL arrived for it: the identifier may come again.
     Released(PacketId),
     /// The server has lost the session: every record before counts no more, but for messages not yet sent.

@@ -34,7 +34,12 @@ pub(crate) enum SlotState {
     /// Nothing: it may be used.
     Free,
     /// A PUBLISH that waits for PUBACK or PUBREC.
-    Publish(Message),
+    Publish {
+        /// The message.
+        message: Message,
+        /// Its number in the journal, 0 where it has none.
+        number: u64,
+    },
     /// A PUBREL that waits for PUBCOMP.
     Released,
     /// A SUBSCRIBE for the subscription with this number.
@@ -46,13 +51,13 @@ pub(crate) enum SlotState {
 impl SlotState {
     /// Whether it belongs to a message, in whatever stage.
     pub(crate) fn is_publish(&self) -> bool {
-        matches!(self, Self::Publish(_) | Self::Released)
+        matches!(self, Self::Publish { .. } | Self::Released)
     }
 
     #[inline]
     fn size(&self) -> usize {
         match self {
-            Self::Publish(message) => message.size(),
+            Self::Publish { message, .. } => message.size(),
             _ => 0,
         }
     }
@@ -125,7 +130,7 @@ impl Slots {
         let sequence = self.sequence();
         let slot = self.slots.get_mut(index_of(id))?;
         match std::mem::replace(&mut slot.state, SlotState::Released) {
-            SlotState::Publish(message) => {
+            SlotState::Publish { message, .. } => {
                 slot.sequence = sequence;
                 self.bytes -= message.size();
                 Some(message)
@@ -226,7 +231,7 @@ mod tests {
     #[test]
     fn a_released_slot_moves_behind_those_sent_later() {
         let mut slots = Slots::default();
-        let publish = || SlotState::Publish(Message::new("a", "").unwrap());
+        let publish = || SlotState::Publish { number: 0, message: Message::new("a", "").unwrap() };
         let first = slots.insert(Token(1), publish()).unwrap();
         let second = slots.insert(Token(2), publish()).unwrap();
         slots.release(first);

@@ -1,0 +1,291 @@
+//! The handle that programs hold.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use polymqtt_proto::connection::Grant;
+use polymqtt_proto::engine::{Completion, DisconnectOptions, Engine, Metrics, PublishAck, Undelivered};
+use polymqtt_proto::error::{Error, ErrorKind};
+use polymqtt_proto::message::Message;
+use polymqtt_proto::options::{Options, WhenFull};
+use polymqtt_proto::time::Timestamp;
+use polymqtt_proto::topic::{TopicError, TopicFilter, TopicName};
+
+use crate::driver::Driver;
+use crate::events::Events;
+use crate::publish::{Delivery, Publish};
+use crate::shared::{KeepConnected, Shared};
+use crate::subscription::{Operation, Subscribe};
+use crate::transport::Connector;
+
+/// Messages of one batch that are accepted before others get a turn at the lock.
+const BATCH: usize = 256;
+
+/// A client: connected, or reconnecting. Cloning gives another handle to the same one; dropping the last handle
+/// (subscriptions count) disconnects in order.
+#[derive(Debug, Clone)]
+pub struct Client {
+    handle: Arc<KeepConnected>,
+    wait_for_room: bool,
+}
+
+impl Client {
+    /// Connects to the server at a URL, or as [`Options`] say; returns once the server has accepted.
+    ///
+    /// Must be called within a tokio runtime, which from then on runs the client's one task. The first failure is an
+    /// error, each cause as itself, unless [`Options::keep_trying`] is set. Dropping the future gives up.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidOption`] before anything is sent; then name resolution, transport, TLS, timeout, refused,
+    /// not authorised.
+    pub async fn connect<O>(options: O) -> Result<Self, Error>
+    where
+        O: TryInto<Options>,
+        Error: From<O::Error>,
+    {
+        let options = options.try_into()?;
+        let (client, operation) = Self::start(&options)?;
+        let shared = &client.handle.0;
+        match (Operation { shared, token: operation }).wait().await? {
+            Completion::Connected(outcome) => outcome.map(|_grant| client),
+            _ => Err(Error::new(ErrorKind::Closed, "the operation was another one")),
+        }
+    }
+
+    fn start(options: &Options) -> Result<(Self, polymqtt_proto::engine::Token), Error> {
+        let settings = options.check()?;
+        let connector = Connector::new(options);
+        let runtime = tokio::runtime::Handle::try_current().map_err(|error| {
+            Error::new(ErrorKind::InvalidOption, format!("Client::connect must run within tokio: {error}"))
+        })?;
+        let origin = Instant::now();
+        let shared = Arc::new(Shared::new(Engine::new(settings, entropy(), Timestamp::ZERO), origin));
+        let token = shared.with(|state, _| {
+            let token = state.operations.start();
+            state.engine.connect(Timestamp::ZERO, token).map(|()| token)
+        })??;
+        runtime.spawn(Driver::new(Arc::clone(&shared), connector));
+        let wait_for_room = options.queue_options().when_full == WhenFull::Wait;
+        Ok((Self { handle: Arc::new(KeepConnected(shared)), wait_for_room }, token))
+    }
+
+    /// What the server granted for the connection as it stands; `None` while there is none.
+    #[must_use]
+    pub fn connected(&self) -> Option<Grant> {
+        self.shared().lock().ok()?.engine.grant().cloned()
+    }
+
+    /// Publishes a message: set what differs from the defaults, then await it for the acknowledgement.
+    ///
+    /// # Errors
+    /// Each rule of MQTT that the message would break is an error of the future, before anything is sent; then what
+    /// the server or the queue's policy makes of it.
+    pub fn publish<T>(&self, topic: T, payload: impl Into<Bytes>) -> Publish<'_>
+    where
+        T: TryInto<TopicName>,
+        TopicError: From<T::Error>,
+    {
+        Publish::new(self.shared(), self.wait_for_room, Message::new(topic, payload).map_err(Error::from))
+    }
+
+    /// As [`Client::publish`], of a message that is there already.
+    pub fn send(&self, message: Message) -> Publish<'_> {
+        Publish::new(self.shared(), self.wait_for_room, Ok(message))
+    }
+
+    /// Publishes a batch: accepted in order, then awaited together. Gives each message's outcome, in order.
+    ///
+    /// # Errors
+    /// The first message that is not accepted, and why; those before it go their way, those after it are not sent.
+    pub async fn publish_many(
+        &self,
+        messages: impl IntoIterator<Item = Message>,
+    ) -> Result<Vec<Result<PublishAck, Error>>, Error> {
+        let deliveries = self.enqueue_many(messages).await?;
+        let mut outcomes = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            outcomes.push(delivery.await);
+        }
+        Ok(outcomes)
+    }
+
+    /// As [`Client::publish_many`], without waiting for the acknowledgements.
+    ///
+    /// # Errors
+    /// As [`Client::publish_many`].
+    pub async fn enqueue_many(
+        &self,
+        messages: impl IntoIterator<Item = Message>,
+    ) -> Result<Vec<Delivery>, Error> {
+        let mut messages = messages.into_iter();
+        let mut deliveries = Vec::with_capacity(messages.size_hint().0);
+        loop {
+            let (turn, waits) =
+                crate::publish::accept_batch(self.shared(), &mut messages, BATCH, &mut deliveries)?;
+            if let Some(message) = waits {
+                // The queue is full, or others wait before us: in line like everyone else.
+                deliveries.push(self.send(message).enqueue().await?);
+            } else if turn < BATCH {
+                return Ok(deliveries);
+            }
+        }
+    }
+
+    /// Waits until everything that was accepted has been handed to the operating system. It says nothing of what the
+    /// server has; await the publishes for that.
+    ///
+    /// # Errors
+    /// That the connection was lost with some of it unwritten, or that the client is closed.
+    pub async fn flush(&self) -> Result<(), Error> {
+        let shared = self.shared();
+        let now = shared.now();
+        let token = shared.with(|state, _| {
+            let token = state.operations.start();
+            state.engine.flush(now, token);
+            token
+        })?;
+        match (Operation { shared, token }).wait().await? {
+            Completion::Flushed(outcome) => outcome,
+            _ => Ok(()),
+        }
+    }
+
+    /// Subscribes to a filter, or several: set what differs from the defaults, then await it for the stream of
+    /// messages.
+    ///
+    /// # Errors
+    /// A filter that breaks a rule is an error of the future, before anything is sent; then the server's refusal, or
+    /// that it gave no answer in time.
+    pub fn subscribe(&self, filters: impl IntoFilters) -> Subscribe<'_> {
+        Subscribe::new(&self.handle, filters.into_filters())
+    }
+
+    /// Unsubscribes filters of the session that no [`Subscription`](crate::Subscription) of this client has, such as
+    /// those of an earlier program.
+    ///
+    /// # Errors
+    /// A filter that breaks a rule; the server's refusal, or that it gave no answer in time.
+    pub async fn unsubscribe(&self, filters: impl IntoFilters) -> Result<(), Error> {
+        let filters = filters.into_filters()?;
+        let shared = self.shared();
+        let now = shared.now();
+        let token = shared.with(|state, _| {
+            let token = state.operations.start();
+            let accepted = state.engine.unsubscribe_filters(now, filters, token);
+            if accepted.is_err() {
+                state.operations.forget(token);
+            }
+            accepted.map(|()| token)
+        })??;
+        match (Operation { shared, token }).wait().await? {
+            Completion::Unsubscribed(outcome) => outcome,
+            _ => Ok(()),
+        }
+    }
+
+    /// What happens to the connection from now on.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        match self.shared().lock() {
+            Ok(mut state) => state.listeners.add(),
+            Err(_closed) => Events::closed(),
+        }
+    }
+
+    /// Figures since the client was made, and as they stand.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.shared().lock().map(|state| state.engine.metrics()).unwrap_or_default()
+    }
+
+    /// Disconnects in order: delivers what was accepted, for at most 10 seconds, then says goodbye and closes. New
+    /// operations are refused from the call on. Gives what could not be delivered.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Closed`] only when the client was closed by a panic.
+    pub async fn disconnect(&self) -> Result<Undelivered, Error> {
+        self.disconnect_with(DisconnectOptions::default()).await
+    }
+
+    /// As [`Client::disconnect`], with another timeout, or leaving the will to be published.
+    ///
+    /// # Errors
+    /// As [`Client::disconnect`].
+    pub async fn disconnect_with(&self, options: DisconnectOptions) -> Result<Undelivered, Error> {
+        let shared = self.shared();
+        let now = shared.now();
+        let token = shared.with(|state, _| {
+            let token = state.operations.start();
+            state.engine.disconnect(now, options, token);
+            token
+        })?;
+        match (Operation { shared, token }).wait().await? {
+            Completion::Disconnected(undelivered) => Ok(undelivered),
+            _ => Ok(Undelivered::default()),
+        }
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.handle.0
+    }
+}
+
+/// One topic filter or several, as text or as checked values.
+pub trait IntoFilters {
+    /// The filters.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidTopic`] for the first that breaks a rule of section 4.7.
+    fn into_filters(self) -> Result<Vec<TopicFilter>, Error>;
+}
+
+impl IntoFilters for &str {
+    fn into_filters(self) -> Result<Vec<TopicFilter>, Error> {
+        Ok(vec![TopicFilter::try_from(self)?])
+    }
+}
+
+impl IntoFilters for &String {
+    fn into_filters(self) -> Result<Vec<TopicFilter>, Error> {
+        self.as_str().into_filters()
+    }
+}
+
+impl IntoFilters for String {
+    fn into_filters(self) -> Result<Vec<TopicFilter>, Error> {
+        self.as_str().into_filters()
+    }
+}
+
+impl IntoFilters for TopicFilter {
+    fn into_filters(self) -> Result<Vec<TopicFilter>, Error> {
+        Ok(vec![self])
+    }
+}
+
+impl IntoFilters for Vec<TopicFilter> {
+    fn into_filters(self) -> Result<Vec<TopicFilter>, Error> {
+        Ok(self)
+    }
+}
+
+impl<S: AsRef<str>> IntoFilters for &[S] {
+    fn into_filters(self) -> Result<Vec<TopicFilter>, Error> {
+        self.iter().map(|filter| Ok(TopicFilter::try_from(filter.as_ref())?)).collect()
+    }
+}
+
+impl<S: AsRef<str>, const N: usize> IntoFilters for [S; N] {
+    fn into_filters(self) -> Result<Vec<TopicFilter>, Error> {
+        self.as_slice().into_filters()
+    }
+}
+
+/// Differs from client to client; need not be secret. The keys of a hasher are drawn from the system's randomness.
+fn entropy() -> [u8; 16] {
+    let half = || RandomState::new().hash_one(Duration::ZERO).to_le_bytes();
+    let (first, second) = (half(), half());
+    std::array::from_fn(|index| *first.get(index).or_else(|| second.get(index.wrapping_sub(8))).unwrap_or(&0))
+}

@@ -1,0 +1,363 @@
+//! Publishing: the message being put together, the wait for room, the wait for the acknowledgement.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use polymqtt_proto::codec::PublishProperties;
+use polymqtt_proto::engine::{Completion, PublishAck, Rejected, Token};
+use polymqtt_proto::error::{Error, ErrorKind};
+use polymqtt_proto::message::Message;
+use polymqtt_proto::qos::QoS;
+use polymqtt_proto::reason::ReasonCode;
+use polymqtt_proto::text::Utf8String;
+use polymqtt_proto::time::Timestamp;
+
+use crate::room::Ticket;
+use crate::shared::{Shared, State};
+use crate::wakes::Wakes;
+
+/// A message being put together by [`Client::publish`](crate::Client::publish): set what differs from the defaults,
+/// then await it, or [`enqueue`](Publish::enqueue) it.
+///
+/// Awaiting it gives the server's acknowledgement for QoS 1 and 2; for QoS 0 it completes once the message is
+/// accepted. Dropping the future before the message is accepted takes it back; after that, the message goes its way.
+#[derive(Debug)]
+#[must_use = "nothing is published until it is awaited or enqueued"]
+pub struct Publish<'a> {
+    shared: &'a Arc<Shared>,
+    message: Result<Message, Error>,
+    timeout: Option<Duration>,
+    wait_for_room: bool,
+}
+
+impl<'a> Publish<'a> {
+    pub(crate) fn new(shared: &'a Arc<Shared>, wait_for_room: bool, message: Result<Message, Error>) -> Self {
+        Self { shared, message, timeout: None, wait_for_room }
+    }
+
+    /// The quality of service; the default is 0.
+    pub fn qos(self, qos: QoS) -> Self {
+        self.with(|message| Ok(message.with_qos(qos)))
+    }
+
+    /// Whether the server keeps it for later subscribers [MQTT-3.3.1-5]; not by default.
+    pub fn retain(self, retain: bool) -> Self {
+        self.with(|message| Ok(message.with_retain(retain)))
+    }
+
+    /// All its properties at once (v5); goes before the single ones.
+    pub fn properties(self, properties: PublishProperties) -> Self {
+        self.with(|message| Ok(message.with_properties(properties)))
+    }
+
+    /// What the payload is, such as `application/json` (v5, section 3.3.2.3.9).
+    pub fn content_type(self, content_type: &str) -> Self {
+        self.property("content_type", content_type, |properties, text| properties.content_type = Some(text))
+    }
+
+    /// Where an answer is expected (v5, section 3.3.2.3.5).
+    pub fn response_topic(self, topic: &str) -> Self {
+        self.property("response_topic", topic, |properties, text| properties.response_topic = Some(text))
+    }
+
+    /// What an answer is recognised by (v5, section 3.3.2.3.6).
+    pub fn correlation_data(self, data: impl Into<Bytes>) -> Self {
+        let data = data.into();
+        self.with(|mut message| {
+            message.properties_mut().correlation_data = Some(data);
+            Ok(message)
+        })
+    }
+
+    /// How long the message lives, to the second (v5, section 3.3.2.3.3): counted down here while it waits, then by
+    /// the server.
+    pub fn message_expiry(self, expiry: Duration) -> Self {
+        let seconds = u32::try_from(expiry.as_secs()).unwrap_or(u32::MAX);
+        self.with(|mut message| {
+            message.properties_mut().message_expiry_interval = Some(seconds);
+            Ok(message)
+        })
+    }
+
+    /// Whether the payload is declared to be UTF-8 (v5, section 3.3.2.3.2), which is then checked.
+    pub fn payload_is_utf8(self, utf8: bool) -> Self {
+        self.with(|mut message| {
+            message.properties_mut().payload_format_indicator = Some(utf8);
+            Ok(message)
+        })
+    }
+
+    /// A user property (v5, section 3.3.2.3.7); may be given several times.
+    pub fn user_property(self, name: &str, value: &str) -> Self {
+        let pair = text("user_property", name).and_then(|name| Ok((name, text("user_property", value)?)));
+        self.with(|mut message| {
+            message.properties_mut().user_properties.push(pair?);
+            Ok(message)
+        })
+    }
+
+    /// The longest that the operation may take: after it, a message that was never sent is withdrawn
+    /// ([`ErrorKind::Timeout`]), one that was sent ends as [`ErrorKind::Indeterminate`]. Without it, a message waits
+    /// for as long as the client lives.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Completes as soon as the message is accepted, with a [`Delivery`] to await its acknowledgement, now, later or
+    /// never.
+    ///
+    /// # Errors
+    /// Those of the message or its options, `queue full` by policy, or that the client is closed.
+    pub async fn enqueue(self) -> Result<Delivery, Error> {
+        let shared = Arc::clone(self.shared);
+        let mut accepting = Accepting::new(self);
+        let token = std::future::poll_fn(|cx| accepting.poll(cx)).await?;
+        Ok(Delivery { shared, token })
+    }
+
+    fn with(mut self, change: impl FnOnce(Message) -> Result<Message, Error>) -> Self {
+        self.message = self.message.and_then(change);
+        self
+    }
+
+    fn property(self, name: &str, value: &str, set: impl FnOnce(&mut PublishProperties, Utf8String)) -> Self {
+        let value = text(name, value);
+        self.with(|mut message| {
+            set(message.properties_mut(), value?);
+            Ok(message)
+        })
+    }
+}
+
+impl<'a> IntoFuture for Publish<'a> {
+    type Output = Result<PublishAck, Error>;
+    type IntoFuture = Publishing<'a>;
+
+    fn into_future(self) -> Publishing<'a> {
+        let shared = self.shared;
+        Publishing(Stage::Accepting(shared, Accepting::new(self)))
+    }
+}
+
+/// A publish that is awaited; made from [`Publish`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Publishing<'a>(Stage<'a>);
+
+#[derive(Debug)]
+enum Stage<'a> {
+    Accepting(&'a Arc<Shared>, Accepting<'a>),
+    Accepted(Delivery),
+}
+
+impl Future for Publishing<'_> {
+    type Output = Result<PublishAck, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Stage::Accepting(shared, accepting) = &mut self.0 {
+            let token = std::task::ready!(accepting.poll(cx))?;
+            self.0 = Stage::Accepted(Delivery { shared: Arc::clone(shared), token });
+        }
+        match &mut self.0 {
+            Stage::Accepted(delivery) => Pin::new(delivery).poll(cx),
+            Stage::Accepting(..) => Poll::Pending,
+        }
+    }
+}
+
+/// A message on its way into the engine: accepted at once, or after waiting in line for room.
+#[derive(Debug)]
+struct Accepting<'a> {
+    shared: &'a Arc<Shared>,
+    message: Option<Result<Message, Error>>,
+    timeout: Option<Duration>,
+    wait_for_room: bool,
+    ticket: Option<Ticket>,
+}
+
+impl<'a> Accepting<'a> {
+    fn new(publish: Publish<'a>) -> Self {
+        Self {
+            shared: publish.shared,
+            message: Some(publish.message),
+            timeout: publish.timeout,
+            wait_for_room: publish.wait_for_room,
+            ticket: None,
+        }
+    }
+
+    /// The token to wait with; [`Token::NONE`] where there is nothing to wait for.
+    #[inline]
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Token, Error>> {
+        let message = match self.message.take() {
+            Some(Ok(message)) => message,
+            Some(Err(error)) => return Poll::Ready(Err(error)),
+            None => {
+                return Poll::Ready(Err(Error::new(ErrorKind::Closed, "the message was accepted before")));
+            }
+        };
+        let (timeout, ticket) = (self.timeout, self.ticket);
+        let now = time_for(self.shared, &message, timeout);
+        let outcome = self.shared.with(|state, wakes| {
+            if state.room.may_try(ticket) {
+                match accept(state, now, message, timeout) {
+                    Ok(token) => {
+                        let next = ticket.and_then(|ticket| state.room.leave(ticket));
+                        wakes.push(next);
+                        return Outcome::Accepted(token);
+                    }
+                    Err(rejected) if rejected.error.kind() == ErrorKind::QueueFull && self.wait_for_room => {
+                        return Outcome::Waits(rejected.message, state.room.wait(ticket, cx.waker()));
+                    }
+                    Err(rejected) => return Outcome::Refused(rejected.error),
+                }
+            }
+            Outcome::Waits(message, state.room.wait(ticket, cx.waker()))
+        });
+        match outcome {
+            Ok(Outcome::Accepted(token)) => {
+                self.ticket = None;
+                Poll::Ready(Ok(token))
+            }
+            Ok(Outcome::Waits(message, ticket)) => {
+                self.message = Some(Ok(message));
+                self.ticket = Some(ticket);
+                Poll::Pending
+            }
+            Ok(Outcome::Refused(error)) | Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+}
+
+enum Outcome {
+    Accepted(Token),
+    Waits(Message, Ticket),
+    Refused(Error),
+}
+
+impl Drop for Accepting<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            let left = self.shared.with(|state, wakes| wakes.push(state.room.leave(ticket)));
+            // Closed: there is no line any more.
+            drop(left);
+        }
+    }
+}
+
+/// A message that was accepted: await it for the acknowledgement, or drop it; the message goes its way all the same.
+#[derive(Debug)]
+pub struct Delivery {
+    shared: Arc<Shared>,
+    token: Token,
+}
+
+impl Delivery {
+    /// Withdraws the message if it was never sent, else ends its operation as [`ErrorKind::Indeterminate`].
+    pub fn cancel(&self) {
+        let (now, token) = (self.shared.now(), self.token);
+        // Closed: the operation has ended.
+        let _closed = self.shared.with(|state, wakes| {
+            if token != Token::NONE && state.engine.cancel(now, token) {
+                make_room(state, wakes);
+            }
+        });
+    }
+}
+
+impl Future for Delivery {
+    type Output = Result<PublishAck, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.token == Token::NONE {
+            return Poll::Ready(Ok(PublishAck { reason_code: ReasonCode::Success, properties: None }));
+        }
+        let completion = std::task::ready!(self.shared.poll_operation(self.token, cx));
+        self.token = Token::NONE;
+        match completion? {
+            Completion::Published(outcome) => Poll::Ready(outcome),
+            _ => Poll::Ready(Err(Error::new(ErrorKind::Closed, "the operation was another one"))),
+        }
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        if self.token != Token::NONE {
+            self.shared.forget(self.token);
+        }
+    }
+}
+
+/// Offers a message to the engine. QoS 0 is done with being accepted, so nobody waits for it.
+#[inline]
+pub(crate) fn accept(
+    state: &mut State,
+    now: Timestamp,
+    message: Message,
+    timeout: Option<Duration>,
+) -> Result<Token, Rejected> {
+    if message.qos() == QoS::AtMostOnce {
+        return state.engine.publish(now, message, timeout, Token::NONE).map(|_record| Token::NONE);
+    }
+    let token = state.operations.start();
+    match state.engine.publish(now, message, timeout, token) {
+        Ok(_record) => Ok(token),
+        Err(rejected) => {
+            state.operations.forget(token);
+            Err(rejected)
+        }
+    }
+}
+
+/// Accepts up to `most` messages under one lock. Gives how many it went through, and the message that must wait for
+/// room, if there is one.
+pub(crate) fn accept_batch(
+    shared: &Arc<Shared>,
+    messages: &mut impl Iterator<Item = Message>,
+    most: usize,
+    deliveries: &mut Vec<Delivery>,
+) -> Result<(usize, Option<Message>), Error> {
+    let now = shared.now();
+    shared.with(|state, _| {
+        for turn in 0..most {
+            let Some(message) = messages.next() else {
+                return Ok((turn, None));
+            };
+            if !state.room.may_try(None) {
+                return Ok((turn, Some(message)));
+            }
+            match accept(state, now, message, None) {
+                Ok(token) => deliveries.push(Delivery { shared: Arc::clone(shared), token }),
+                Err(rejected) if rejected.error.kind() == ErrorKind::QueueFull => {
+                    return Ok((turn, Some(rejected.message)));
+                }
+                Err(rejected) => return Err(rejected.error),
+            }
+        }
+        Ok((most, None))
+    })?
+}
+
+/// The clock is read only for messages that something is timed by: the engine's last time does for the others.
+#[inline]
+pub(crate) fn time_for(shared: &Shared, message: &Message, timeout: Option<Duration>) -> Timestamp {
+    if timeout.is_some() || message.properties().is_some() { shared.now() } else { Timestamp::ZERO }
+}
+
+/// Wakes whoever is first in line when there is room again.
+pub(crate) fn make_room(state: &State, wakes: &mut Wakes) {
+    if state.engine.has_room() {
+        wakes.push(state.room.first());
+    }
+}
+
+fn text(option: &str, value: &str) -> Result<Utf8String, Error> {
+    Utf8String::try_from(value)
+        .map_err(|error| Error::new(ErrorKind::InvalidMessage, format!("{option}: {error}")))
+}

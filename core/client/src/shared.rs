@@ -1,0 +1,190 @@
+//! What handles and the driver share: one lock around the engine and everyone who waits for it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use polymqtt_proto::engine::{Completion, DisconnectOptions, Engine, StreamId, Token};
+use polymqtt_proto::error::{Error, ErrorKind};
+use polymqtt_proto::time::Timestamp;
+
+use crate::events::Listeners;
+use crate::operations::Operations;
+use crate::room::Room;
+use crate::wakes::Wakes;
+
+/// How long the orderly disconnect of a dropped client may go on delivering.
+const DROP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Handles and driver meet here.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    origin: Instant,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) engine: Engine,
+    pub(crate) operations: Operations,
+    pub(crate) room: Room,
+    pub(crate) listeners: Listeners,
+    /// Receivers that found their stream empty.
+    receivers: BTreeMap<StreamId, Waker>,
+    /// The driver, when it has nothing to do.
+    parked: Option<Parked>,
+}
+
+/// What the driver waits for besides its transport.
+#[derive(Debug)]
+struct Parked {
+    waker: Waker,
+    deadline: Option<Timestamp>,
+    reading: bool,
+}
+
+impl Shared {
+    pub(crate) fn new(engine: Engine, origin: Instant) -> Self {
+        let state = State {
+            engine,
+            operations: Operations::default(),
+            room: Room::default(),
+            listeners: Listeners::default(),
+            receivers: BTreeMap::new(),
+            parked: None,
+        };
+        Self { state: Mutex::new(state), origin }
+    }
+
+    /// The engine's time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.timestamp(Instant::now())
+    }
+
+    pub(crate) fn timestamp(&self, instant: Instant) -> Timestamp {
+        Timestamp::ZERO + instant.saturating_duration_since(self.origin)
+    }
+
+    pub(crate) fn instant(&self, timestamp: Timestamp) -> Instant {
+        let since = timestamp.since(Timestamp::ZERO);
+        // A deadline that is further than an Instant reaches is none in practice.
+        self.origin.checked_add(since).unwrap_or_else(|| self.origin + Duration::from_secs(1 << 30))
+    }
+
+    /// Takes the lock. A panic under it has left the engine in an unknown state: the client is closed then.
+    #[inline]
+    pub(crate) fn lock(&self) -> Result<MutexGuard<'_, State>, Error> {
+        let poisoned = |_| Error::new(ErrorKind::Closed, "the client was closed by a panic inside it");
+        self.state.lock().map_err(poisoned)
+    }
+
+    /// Runs `act` under the lock, tells everyone whom its outcome concerns, and the driver if there is work for it.
+    #[inline]
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State, &mut Wakes) -> T) -> Result<T, Error> {
+        let mut wakes = Wakes::default();
+        let mut state = self.lock()?;
+        let outcome = act(&mut state, &mut wakes);
+        state.settle(&mut wakes);
+        state.kick(&mut wakes);
+        drop(state);
+        Ok(outcome)
+    }
+
+    /// The outcome of an operation, once.
+    pub(crate) fn poll_operation(&self, token: Token, cx: &Context<'_>) -> Poll<Result<Completion, Error>> {
+        let mut state = self.lock()?;
+        let closed = || Error::new(ErrorKind::Closed, "the outcome was told before");
+        state.operations.poll(token, cx).map(|completion| completion.ok_or_else(closed))
+    }
+
+    /// Nobody waits for the operation any more; it goes on.
+    pub(crate) fn forget(&self, token: Token) {
+        if let Ok(mut state) = self.state.lock() {
+            state.operations.forget(token);
+        }
+    }
+
+    /// There is no driver any more: everyone who waits, and who will, learns it.
+    pub(crate) fn close(&self, error: Error) {
+        let mut wakes = Wakes::default();
+        let now = self.now();
+        let poisoned = self.state.is_poisoned();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = &mut *state;
+        if !poisoned {
+            state.engine.close(now, error);
+            state.settle(&mut wakes);
+        }
+        state.operations.wakers().for_each(|waker| wakes.push(Some(waker)));
+        state.room.drain().for_each(|waker| wakes.push(Some(waker)));
+        state.listeners.close(&mut wakes);
+        for (_, waker) in std::mem::take(&mut state.receivers) {
+            wakes.push(Some(waker));
+        }
+    }
+}
+
+impl State {
+    /// Tells everyone what the engine has for them.
+    #[inline]
+    pub(crate) fn settle(&mut self, wakes: &mut Wakes) {
+        while let Some((token, completion)) = self.engine.poll_completion() {
+            wakes.push(self.operations.complete(token, completion));
+        }
+        while let Some(stream) = self.engine.poll_readable() {
+            wakes.push(self.receivers.remove(&stream));
+        }
+        while let Some(event) = self.engine.poll_event() {
+            self.listeners.tell(&event, wakes);
+        }
+    }
+
+    /// Wakes the driver when it is parked and there is something for it to do.
+    #[inline]
+    pub(crate) fn kick(&mut self, wakes: &mut Wakes) {
+        let Some(parked) = &self.parked else {
+            return;
+        };
+        let sooner = match (self.engine.deadline(), parked.deadline) {
+            (Some(deadline), Some(known)) => deadline < known,
+            (deadline, None) => deadline.is_some(),
+            (None, _) => false,
+        };
+        if self.engine.has_output() || sooner || self.engine.wants_read() != parked.reading {
+            wakes.push(self.parked.take().map(|parked| parked.waker));
+        }
+    }
+
+    /// The driver has nothing to do until it is woken.
+    pub(crate) fn park(&mut self, waker: &Waker, reading: bool) {
+        self.parked = Some(Parked { waker: waker.clone(), deadline: self.engine.deadline(), reading });
+    }
+
+    pub(crate) fn unpark(&mut self) {
+        self.parked = None;
+    }
+
+    /// A receiver found its stream empty.
+    pub(crate) fn wait_to_receive(&mut self, stream: StreamId, waker: &Waker) {
+        match self.receivers.get_mut(&stream) {
+            Some(known) => known.clone_from(waker),
+            None => {
+                self.receivers.insert(stream, waker.clone());
+            }
+        }
+    }
+}
+
+/// Held by every handle that keeps the client connected; dropping the last one disconnects in order.
+#[derive(Debug)]
+pub(crate) struct KeepConnected(pub(crate) Arc<Shared>);
+
+impl Drop for KeepConnected {
+    fn drop(&mut self) {
+        let now = self.0.now();
+        let options = DisconnectOptions { timeout: DROP_TIMEOUT, ..DisconnectOptions::default() };
+        // Closed already: nothing is left to do.
+        let _closed = self.0.with(|state, _| state.engine.disconnect(now, options, Token::NONE));
+    }
+}

@@ -1,0 +1,105 @@
+//! The clients that are compared, each in a file of its own that says how it is set and how it awaits.
+//! Each has the same three functions: `publish`, `receive` and `round_trip`, with a warm-up on the same
+//! connection before the clock starts.
+
+mod mqtt5_client;
+mod polymqtt_client;
+mod raw;
+mod rumqttc_client;
+
+use std::fmt;
+use std::future::Future;
+
+use clap::ValueEnum;
+use polymqtt_client::Calls;
+use serde::Serialize;
+use tokio::runtime::Builder;
+
+use crate::error::{BenchError, Context};
+use crate::task::{Measurement, Task, Workload};
+
+/// A client, or a way of using one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Contender {
+    /// A hand-written blocking socket loop: the limit.
+    Raw,
+    /// The rumqttc crate.
+    Rumqttc,
+    /// The mqtt5 crate.
+    Mqtt5,
+    /// polymqtt, a call a message.
+    Polymqtt,
+    /// polymqtt, in batches.
+    PolymqttBatch,
+}
+
+impl Contender {
+    /// Whether it is one of the clients that ours are compared with.
+    pub(crate) fn is_peer(self) -> bool {
+        matches!(self, Self::Rumqttc | Self::Mqtt5)
+    }
+
+    /// How it is set and what it awaits.
+    pub(crate) fn pattern(self) -> &'static str {
+        match self {
+            Self::Raw => raw::PATTERN,
+            Self::Rumqttc => rumqttc_client::PATTERN,
+            Self::Mqtt5 => mqtt5_client::PATTERN,
+            Self::Polymqtt => polymqtt_client::PATTERN,
+            Self::PolymqttBatch => polymqtt_client::PATTERN_BATCH,
+        }
+    }
+
+    /// Runs one workload in this process.
+    pub(crate) fn run(self, workload: Workload, task: Task) -> Result<Measurement, BenchError> {
+        macro_rules! client {
+            ($client:ident) => {
+                match workload {
+                    Workload::PublishQos0 | Workload::PublishQos1 => $client::publish(task),
+                    Workload::ReceiveQos0 | Workload::ReceiveQos1 => $client::receive(task),
+                    Workload::RoundTrip => $client::round_trip(task),
+                }
+            };
+        }
+        match self {
+            Self::Raw => client!(raw),
+            Self::Rumqttc => client!(rumqttc_client),
+            Self::Mqtt5 => client!(mqtt5_client),
+            Self::Polymqtt => polymqtt(workload, task, Calls::Message),
+            Self::PolymqttBatch => polymqtt(workload, task, Calls::Batch),
+        }
+    }
+}
+
+fn polymqtt(workload: Workload, task: Task, calls: Calls) -> Result<Measurement, BenchError> {
+    match workload {
+        Workload::PublishQos0 | Workload::PublishQos1 => polymqtt_client::publish(task, calls),
+        Workload::ReceiveQos0 | Workload::ReceiveQos1 => polymqtt_client::receive(task, calls),
+        Workload::RoundTrip => polymqtt_client::round_trip(task),
+    }
+}
+
+impl fmt::Display for Contender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
+    }
+}
+
+/// Which tokio runtime a client runs on: the one on which it is faster.
+enum Threads {
+    /// `current_thread`.
+    One,
+    /// `multi_thread`, a worker a core.
+    Many,
+}
+
+impl Threads {
+    fn block_on<T>(self, run: impl Future<Output = Result<T, BenchError>>) -> Result<T, BenchError> {
+        let mut builder = match self {
+            Self::One => Builder::new_current_thread(),
+            Self::Many => Builder::new_multi_thread(),
+        };
+        builder.enable_all().build().context("start a runtime")?.block_on(run)
+    }
+}

@@ -1,0 +1,184 @@
+//! Runs contenders in turn, each run in a process of its own against one server process.
+
+use std::env;
+use std::fmt;
+use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::contenders::Contender;
+use crate::error::{BenchError, Context};
+use crate::server::READY;
+use crate::task::{Measurement, Workload};
+
+/// Messages of the first calibration run.
+const FIRST_COUNT: u64 = 1_000;
+
+/// Bounds of a calibrated run.
+const COUNTS: std::ops::RangeInclusive<u64> = 100..=200_000_000;
+
+/// What to measure and for how long.
+pub(crate) struct Plan {
+    pub(crate) filters: Vec<String>,
+    pub(crate) runs: u32,
+    pub(crate) length: Duration,
+    /// Fixed number of messages a run, instead of calibrating.
+    pub(crate) messages: Option<u64>,
+    pub(crate) timeout: Duration,
+}
+
+impl Plan {
+    fn contenders(&self, workload: Workload) -> impl Iterator<Item = Contender> {
+        let wanted = move |contender: &Contender| {
+            let name = format!("{workload}/{contender}");
+            self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter))
+        };
+        Contender::value_variants().iter().copied().filter(wanted)
+    }
+}
+
+/// One contender's runs of one workload.
+pub(crate) struct Series {
+    pub(crate) contender: Contender,
+    /// Position is the round: what has the same position was measured side by side.
+    pub(crate) runs: Vec<Measurement>,
+    /// Why there are no more runs.
+    pub(crate) failure: Option<BenchError>,
+}
+
+/// The server process, and where to send the clients.
+pub(crate) struct Runner {
+    plan: Plan,
+    server: Child,
+    port: u16,
+}
+
+impl Runner {
+    pub(crate) fn start(plan: Plan) -> Result<Self, BenchError> {
+        let mut server = this_program()?
+            .arg("run-server")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("start the server")?;
+        let mut line = String::new();
+        if let Some(output) = server.stdout.take() {
+            BufReader::new(output).read_line(&mut line).context("read the server's port")?;
+        }
+        let port = line.trim().strip_prefix(READY).and_then(|port| port.parse().ok());
+        let port = port.ok_or_else(|| BenchError::Child("the server did not start".to_owned()))?;
+        Ok(Self { plan, server, port })
+    }
+
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The workloads that have any contender.
+    pub(crate) fn workloads(&self) -> impl Iterator<Item = Workload> {
+        let wanted = |workload: &Workload| self.plan.contenders(*workload).next().is_some();
+        Workload::value_variants().iter().copied().filter(wanted)
+    }
+
+    /// Calibrates each contender, then runs them in turn: A B C A B C.
+    pub(crate) fn measure(&self, workload: Workload) -> Vec<Series> {
+        let mut entries = Vec::new();
+        for contender in self.plan.contenders(workload) {
+            let (count, failure) = match self.calibrate(contender, workload) {
+                Ok(count) => (count, None),
+                Err(error) => (0, Some(error)),
+            };
+            entries.push((count, Series { contender, runs: Vec::new(), failure }));
+        }
+        for round in 1..=self.plan.runs {
+            for (count, series) in entries.iter_mut().filter(|(_, series)| series.failure.is_none()) {
+                let (name, runs) = (series.contender, self.plan.runs);
+                show_progress(format_args!("{workload}/{name} {round} of {runs}"));
+                match self.run(series.contender, workload, *count) {
+                    Ok(measured) => series.runs.push(measured),
+                    Err(error) => series.failure = Some(error),
+                }
+            }
+        }
+        show_progress(format_args!(""));
+        entries.into_iter().map(|(_, series)| series).collect()
+    }
+
+    /// How many messages fill a run.
+    fn calibrate(&self, contender: Contender, workload: Workload) -> Result<u64, BenchError> {
+        if let Some(messages) = self.plan.messages {
+            return Ok(messages);
+        }
+        let wanted = self.plan.length.as_secs_f64();
+        let mut count = FIRST_COUNT;
+        loop {
+            show_progress(format_args!("{workload}/{contender} calibrating"));
+            let measured = self.run(contender, workload, count)?;
+            let enough = (measured.rate() * wanted) as u64;
+            // A run that is long enough tells the rate; a shorter one only the next step.
+            if measured.elapsed * 5 >= self.plan.length || enough <= count {
+                return Ok(enough.clamp(*COUNTS.start(), *COUNTS.end()));
+            }
+            count = enough.min(count.saturating_mul(20));
+        }
+    }
+
+    /// One run in a process of its own.
+    fn run(&self, contender: Contender, workload: Workload, count: u64) -> Result<Measurement, BenchError> {
+        let mut child = this_program()?
+            .arg("run-client")
+            .args([contender.to_string(), workload.to_string(), self.port.to_string(), count.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("start a client")?;
+        let (sender, output) = mpsc::channel();
+        let mut pipes = (child.stdout.take(), child.stderr.take());
+        thread::spawn(move || {
+            let (mut out, mut err) = (String::new(), String::new());
+            // The pipes end with the process; what they gave until then says what happened.
+            drop(pipes.0.as_mut().map(|pipe| pipe.read_to_string(&mut out)));
+            drop(pipes.1.as_mut().map(|pipe| pipe.read_to_string(&mut err)));
+            drop(sender.send((out, err)));
+        });
+        let Ok((out, err)) = output.recv_timeout(self.plan.timeout) else {
+            end(&mut child);
+            return Err(BenchError::TimedOut(self.plan.timeout.as_secs()));
+        };
+        let status = child.wait().context("wait for a client")?;
+        if status.success() {
+            Ok(serde_json::from_str(&out)?)
+        } else {
+            let reason = err.trim().lines().last().unwrap_or("failed without a word");
+            Err(BenchError::Child(reason.to_owned()))
+        }
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        end(&mut self.server);
+    }
+}
+
+fn this_program() -> Result<Command, BenchError> {
+    env::current_exe().context("find this program").map(Command::new)
+}
+
+/// Replaces the last line of a terminal; elsewhere there is only the result.
+fn show_progress(what: fmt::Arguments<'_>) {
+    if io::stderr().is_terminal() {
+        eprint!("\r\x1b[K{what}");
+    }
+}
+
+/// Kills a process that is not wanted any longer; one that has ended by itself is as good.
+fn end(child: &mut Child) {
+    drop(child.kill());
+    drop(child.wait());
+}

@@ -1,0 +1,152 @@
+//! What a run does: the topics by which a client tells the server what it wants, and the result that
+//! a child process hands to the runner.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// Payload of every message.
+pub(crate) const PAYLOAD: [u8; 64] = [b'x'; 64];
+
+/// Where publish workloads publish to: as long as a source's topic, so that both directions carry
+/// packets of one size.
+pub(crate) const SINK_TOPIC: &str = "sink/temperature/1";
+
+/// What a round trip is published to and subscribed with; the server sends it back.
+pub(crate) const ECHO_TOPIC: &str = "echo/temperature/1";
+
+/// Prefix of the topic of a barrier: a QoS 1 message that the server acknowledges only if it has
+/// counted exactly as many messages as the topic says.
+pub(crate) const BARRIER: &str = "barrier/";
+
+/// Prefix of a filter that asks the server for a stream of messages.
+pub(crate) const SOURCE: &str = "source/";
+
+/// Most QoS 1 messages the source leaves unacknowledged, for a client that allows as many.
+pub(crate) const SOURCE_WINDOW: u16 = 1024;
+
+/// The topic of the barrier after `count` messages.
+pub(crate) fn barrier_topic(count: u64) -> String {
+    format!("{BARRIER}{count}")
+}
+
+/// The filter that makes the server send `count` messages at `qos` to that very topic, and one more
+/// at QoS 0 when all is done: at QoS 1, when every message was acknowledged.
+pub(crate) fn source_filter(qos: u8, count: u64) -> String {
+    format!("{SOURCE}{qos}/{count:09}")
+}
+
+/// One of the things that are measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Workload {
+    /// Publish at QoS 0 as fast as the client takes it.
+    PublishQos0,
+    /// Publish at QoS 1 with many messages in flight.
+    PublishQos1,
+    /// Take a QoS 0 stream.
+    ReceiveQos0,
+    /// Take a QoS 1 stream, acknowledged automatically.
+    ReceiveQos1,
+    /// Publish one QoS 0 message, wait for its echo, again.
+    RoundTrip,
+}
+
+impl Workload {
+    /// The QoS of the messages that count.
+    pub(crate) fn qos(self) -> u8 {
+        match self {
+            Self::PublishQos0 | Self::ReceiveQos0 | Self::RoundTrip => 0,
+            Self::PublishQos1 | Self::ReceiveQos1 => 1,
+        }
+    }
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
+    }
+}
+
+/// One run of one contender: a port on loopback and how many messages.
+#[derive(Clone, Copy)]
+pub(crate) struct Task {
+    pub(crate) port: u16,
+    pub(crate) qos: u8,
+    pub(crate) count: u64,
+}
+
+impl Task {
+    /// Messages sent on the same connection before the clock starts.
+    pub(crate) fn warm_up(&self) -> u64 {
+        (self.count / 10).max(1)
+    }
+}
+
+/// What a run measured.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Measurement {
+    /// Messages, or round trips.
+    pub(crate) count: u64,
+    /// From the first call to the server's confirmation of the last message.
+    pub(crate) elapsed: Duration,
+    /// Only for round trips.
+    pub(crate) latency: Option<Latency>,
+}
+
+impl Measurement {
+    /// Messages a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.count as f64 / self.elapsed.as_secs_f64().max(f64::EPSILON)
+    }
+}
+
+/// Percentiles of round trips.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Latency {
+    pub(crate) p50: Duration,
+    pub(crate) p99: Duration,
+}
+
+/// Collects the times of single round trips.
+pub(crate) struct RoundTrips {
+    began: Instant,
+    last: Instant,
+    times: Vec<Duration>,
+}
+
+impl RoundTrips {
+    /// Starts the clock for `count` round trips.
+    pub(crate) fn start(count: u64) -> Self {
+        let now = Instant::now();
+        Self { began: now, last: now, times: Vec::with_capacity(count as usize) }
+    }
+
+    /// A round trip is complete; the next one begins.
+    pub(crate) fn lap(&mut self) {
+        let now = Instant::now();
+        self.times.push(now - self.last);
+        self.last = now;
+    }
+
+    pub(crate) fn finish(mut self) -> Measurement {
+        self.times.sort_unstable();
+        let percentile = |percent: usize| {
+            let index = (self.times.len() * percent / 100).min(self.times.len().saturating_sub(1));
+            self.times.get(index).copied().unwrap_or_default()
+        };
+        let latency = Latency { p50: percentile(50), p99: percentile(99) };
+        Measurement {
+            count: self.times.len() as u64,
+            elapsed: self.last - self.began,
+            latency: Some(latency),
+        }
+    }
+}
+
+/// The measurement of `count` messages since `began`.
+pub(crate) fn rate_since(began: Instant, count: u64) -> Measurement {
+    Measurement { count, elapsed: began.elapsed(), latency: None }
+}

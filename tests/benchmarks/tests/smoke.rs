@@ -1,0 +1,25 @@
+//! Every contender does every workload through the sink, the source and the echo, a few messages each.
+
+use std::process::Command;
+
+#[test]
+fn every_contender_completes_every_workload() {
+    let report = tempfile::NamedTempFile::new().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_polymqtt-benchmarks"))
+        .args(["--runs", "1", "--messages", "50", "--json"])
+        .arg(report.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let report: serde_json::Value = serde_json::from_reader(report.as_file()).unwrap();
+    let workloads = report["workloads"].as_array().unwrap();
+    assert_eq!(workloads.len(), 5);
+    for workload in workloads {
+        for row in workload["contenders"].as_array().unwrap() {
+            let name = format!("{}/{}", workload["workload"], row["contender"]);
+            assert_eq!(row["failure"], serde_json::Value::Null, "{name}");
+            assert_eq!(row["runs"][0]["count"], 50, "{name}");
+        }
+    }
+}
