@@ -27,7 +27,7 @@ use crate::wakes::Wakes;
 const TURNS: usize = 32;
 
 /// Bytes asked of the transport at once. Bigger is not faster: see the benchmarks.
-const READ_SIZE: usize = 64 * 1024;
+const READ_SIZE: usize = 128 * 1024;
 
 /// Buffers above this are given back when there is nothing to do.
 const KEPT_CAPACITY: usize = 4 * 1024;
@@ -106,7 +106,7 @@ impl Driver {
         if news.written > 0 {
             state.engine.handle_written(now, news.written);
         }
-        if news.read {
+        if news.read || state.engine.has_unhandled() {
             state.engine.handle_bytes(now, &mut self.inbox);
         }
         if let Some(error) = news.closed {
@@ -312,6 +312,7 @@ impl Future for Driver {
             // Whatever came up since the turn had nobody to wake: look again before the rest.
             let writable = matches!(driver.link, Link::Open(_)) && driver.transmit.is_empty();
             let missed = state.engine.has_actions()
+                || state.engine.has_unhandled()
                 || (writable && state.engine.has_transmit())
                 || state.engine.wants_read() != turn.reading
                 || state.engine.deadline() != turn.deadline;

@@ -4,7 +4,8 @@ use bytes::BytesMut;
 
 use super::Engine;
 use crate::codec::{
-    Ack, ConnAck, Disconnect, EncodeError, Frame, PacketType, Publish, SubAck, UnsubAck, take_frames,
+    Ack, ConnAck, Disconnect, EncodeError, Frame, Frames, PacketType, Publish, SubAck, UnsubAck, Version,
+    take_frames,
 };
 use crate::error::{Error, ErrorKind};
 use crate::reason::ReasonCode;
@@ -13,6 +14,9 @@ use crate::time::Timestamp;
 impl Engine {
     /// Bytes were received: takes whole packets off the front of `buf` and leaves the tail, to be given again with
     /// what comes next.
+    ///
+    /// Packets that arrived together with what filled a stream are kept while reading pauses: once
+    /// [`Engine::has_unhandled`] says that they can be handled, call this again, with new bytes or without.
     pub fn handle_bytes(&mut self, now: Timestamp, buf: &mut BytesMut) {
         let now = self.tick(now);
         let received = buf.len().saturating_sub(self.unparsed);
@@ -22,28 +26,46 @@ impl Engine {
         {
             connection.keep_alive.received(now);
         }
-        while self.life.is_reading() {
+        while self.life.is_reading() && self.wants_read() {
+            self.handle_frames(now);
+            if !self.unhandled.is_empty() {
+                break;
+            }
             match take_frames(buf, self.settings.maximum_packet_size) {
                 Ok(frames) if frames.is_empty() => break,
-                Ok(mut frames) => {
-                    while let Some(frame) = frames.next()
-                        && self.life.is_reading()
-                    {
-                        if let Err(error) = self.handle_packet(now, &frame) {
-                            self.fail_connection(error);
-                        }
-                    }
-                }
+                Ok(frames) => self.unhandled = frames,
                 Err(error) => self.fail_connection(error.into()),
             }
         }
         if !self.life.is_reading() {
+            self.unhandled = Frames::default();
             buf.clear();
         }
         self.unparsed = buf.len();
         self.flush_acks();
         self.pump(now);
         self.settle_goodbye();
+    }
+
+    /// Whether packets wait that [`Engine::handle_bytes`] could handle now.
+    #[must_use]
+    #[inline]
+    pub fn has_unhandled(&self) -> bool {
+        !self.unhandled.is_empty() && self.wants_read()
+    }
+
+    /// Handles packets until reading pauses or the connection ends.
+    fn handle_frames(&mut self, now: Timestamp) {
+        let mut frames = std::mem::take(&mut self.unhandled);
+        while self.life.is_reading()
+            && self.wants_read()
+            && let Some(frame) = frames.next()
+        {
+            if let Err(error) = self.handle_packet(now, &frame) {
+                self.fail_connection(error);
+            }
+        }
+        self.unhandled = frames;
     }
 
     /// So many bytes of the transmits were written to the transport.
@@ -63,7 +85,7 @@ impl Engine {
         let packet_type = frame.packet_type()?;
         if self.life.is_handshaking() {
             return match packet_type {
-                PacketType::ConnAck => self.handle_connack(now, &ConnAck::decode(version, frame)?),
+                PacketType::ConnAck => self.handle_connack(now, &read_connack(version, frame)?),
                 other => Err(out_of_place(other, "before CONNACK")),
             };
         }
@@ -114,6 +136,14 @@ impl Engine {
         let written = encode(self.outbox.tail());
         written.err().map(|error| Error::new(ErrorKind::InvalidOption, error.to_string()))
     }
+}
+
+/// A server that speaks only version 3.1.1 refuses version 5 in its own shape.
+fn read_connack(version: Version, frame: &Frame<'_>) -> Result<ConnAck, Error> {
+    if version == Version::V5 && frame.body() == [0, 1] {
+        return Ok(ConnAck { reason_code: ReasonCode::UnsupportedProtocolVersion, ..ConnAck::default() });
+    }
+    Ok(ConnAck::decode(version, frame)?)
 }
 
 fn out_of_place(packet: PacketType, when: &str) -> Error {

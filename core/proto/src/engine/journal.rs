@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::queue::{Offer, Queued};
+use super::queue::Queued;
 use super::{Engine, Token};
 use crate::message::Message;
 use crate::qos::{PacketId, QoS};
@@ -79,14 +79,8 @@ impl Engine {
                 Stage::Sent(packet_id) => {
                     self.slots.restore(packet_id, SlotState::Publish { message, number });
                 }
-                Stage::Waiting => {
-                    if let Offer::Replaced(old) | Offer::Dropped(old) =
-                        self.queue.offer(Queued::new(message, Token::NONE, number, now))
-                    {
-                        self.metrics.dropped_outgoing += 1;
-                        drop(old);
-                    }
-                }
+                // Accepted is accepted: the queue's bounds are for new messages.
+                Stage::Waiting => self.queue.push(Queued::new(message, Token::NONE, number, now)),
             }
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::timers::Timer;
 use super::{Action, Answer, Completion, Engine, Event, Request, RequestId, Token, Undelivered};
 use crate::codec::{
-    Ack, ConnAck, Connect, ConnectProperties, Disconnect, DisconnectProperties, PacketType, Version,
+    Ack, ConnAck, Connect, ConnectProperties, Disconnect, DisconnectProperties, Frames, PacketType, Version,
 };
 use crate::connection::{Connection, Grant, INCOMING_ALIASES, IncomingAliases, KeepAlive};
 use crate::error::{Error, ErrorKind};
@@ -66,7 +66,11 @@ enum Phase {
     Handshaking,
     Connected,
     /// For the transport to be closed; with the reason, if that was not in order.
-    Closing(Option<Error>),
+    Closing {
+        reason: Option<Error>,
+        /// Whether CONNACK had come.
+        established: bool,
+    },
     Ended,
 }
 
@@ -189,6 +193,7 @@ impl Engine {
         self.life.phase = Phase::Handshaking;
         self.outbox.reset();
         self.unparsed = 0;
+        self.unhandled = Frames::default();
         let connect = self.connect_packet();
         self.put(|out| connect.encode(out));
     }
@@ -206,9 +211,9 @@ impl Engine {
                 self.attempt_failed(now, Error::new(ErrorKind::Transport, what));
             }
             Phase::Connected => self.connection_lost(now, error),
-            Phase::Closing(Some(reason)) if self.connection.is_some() => self.connection_lost(now, reason),
-            Phase::Closing(Some(reason)) => self.attempt_failed(now, reason),
-            Phase::Closing(None) => self.end(None),
+            Phase::Closing { reason: Some(reason), established: true } => self.connection_lost(now, reason),
+            Phase::Closing { reason: Some(reason), .. } => self.attempt_failed(now, reason),
+            Phase::Closing { reason: None, .. } => self.end(None),
         }
     }
 
@@ -318,7 +323,9 @@ impl Engine {
                 self.close_transport(Action::Shutdown, None);
             }
             Phase::Opening | Phase::Handshaking => self.close_transport(Action::Abort, None),
-            Phase::Closing(_) => self.life.phase = Phase::Closing(None),
+            Phase::Closing { established, .. } => {
+                self.life.phase = Phase::Closing { reason: None, established };
+            }
             Phase::Idle | Phase::Waiting | Phase::Asking(_) | Phase::Ended => self.end(None),
         }
     }
@@ -327,7 +334,9 @@ impl Engine {
     fn close_transport(&mut self, action: Action, reason: Option<Error>) {
         self.timers.set(Timer::Connect, None);
         self.timers.set(Timer::KeepAlive, None);
-        self.life.phase = Phase::Closing(reason);
+        // Without it nothing more is sent: DISCONNECT was the last packet [MQTT-3.14.4-1].
+        let established = self.connection.take().is_some();
+        self.life.phase = Phase::Closing { reason, established };
         self.actions.push_back(action);
     }
 
@@ -449,6 +458,7 @@ impl Engine {
     /// their order as the quota allows. A pending PUBREL counts against the new receive maximum: its PUBCOMP gives
     /// back what it took.
     fn resume(&mut self) {
+        self.subscriptions.session_resumed();
         let released = self.slots.in_order(|state| matches!(state, SlotState::Released));
         let published = self.slots.in_order(|state| matches!(state, SlotState::Publish { .. }));
         if let Some(connection) = &mut self.connection {

@@ -50,7 +50,7 @@ pub use self::subscribe::SubscribeRequest;
 use self::subscriptions::Subscriptions;
 use self::timers::Timers;
 use self::unclaimed::Unclaimed;
-use crate::codec::EncodeError;
+use crate::codec::{EncodeError, Frames};
 use crate::connection::{Connection, Grant};
 use crate::error::Error;
 use crate::options::Settings;
@@ -72,6 +72,8 @@ pub struct Engine {
     outbox: Outbox,
     /// Bytes that the host still holds of a packet that is not whole.
     unparsed: usize,
+    /// Packets that arrived before reading paused.
+    unhandled: Frames,
 
     slots: Slots,
     inbound: Inbound,
@@ -115,6 +117,7 @@ impl Engine {
             connection: None,
             outbox: Outbox::default(),
             unparsed: 0,
+            unhandled: Frames::default(),
             slots: Slots::default(),
             inbound: Inbound::default(),
             journal: Journal::default(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::queue::{Offer, Queued};
+use super::queue::Queued;
 use super::timers::Timer;
 use super::{Completion, Engine, PublishAck, Token};
 use crate::codec::{
@@ -151,23 +151,18 @@ impl Engine {
                 Error::new(ErrorKind::QueueFull, "the queue of messages that wait to be sent is full");
             return Err(Rejected { error, message });
         }
-        let number = self.accept(&message);
-        let dropped =
-            |why: &str| Error::new(ErrorKind::Dropped, format!("the queue is full: {why} was dropped"));
-        match self.queue.offer(Queued::new(message, token, number, now)) {
-            Offer::Accepted => {}
-            Offer::Replaced(old) => {
-                self.metrics.dropped_outgoing += 1;
-                self.withdrawn(old.number);
-                self.fail_publish(old.token, dropped("this message, to make room for a newer one,"));
-            }
-            Offer::Dropped(new) => {
-                self.metrics.dropped_outgoing += 1;
-                self.withdrawn(new.number);
-                self.fail_publish(new.token, dropped("the newest message"));
-                return Ok(());
-            }
+        if self.queue.drops_newest(&message) {
+            self.metrics.dropped_outgoing += 1;
+            self.fail_publish(token, dropped("the newest message"));
+            return Ok(());
         }
+        while let Some(old) = self.queue.make_room(&message) {
+            self.metrics.dropped_outgoing += 1;
+            self.withdrawn(old.number);
+            self.fail_publish(old.token, dropped("this message, to make room for a newer one,"));
+        }
+        let number = self.accept(&message);
+        self.queue.push(Queued::new(message, token, number, now));
         if let Some(expiry) = self.queue.next_expiry() {
             self.timers.set_at_latest(Timer::Expiry, expiry);
         }
@@ -443,6 +438,10 @@ impl Engine {
         self.publish_timeouts.0.clear();
         self.fail_flushes(true, error);
     }
+}
+
+fn dropped(what: &str) -> Error {
+    Error::new(ErrorKind::Dropped, format!("the queue is full: {what} was dropped"))
 }
 
 #[inline]

@@ -65,6 +65,7 @@ impl Engine {
     /// Reading pauses while QoS 0 messages fill a stream, but only as long as nothing of ours waits for the server:
     /// its answers travel behind those messages, and whoever waits for one may be the reader of that stream.
     #[must_use]
+    #[inline]
     pub fn wants_read(&self) -> bool {
         self.subscriptions.full.is_empty() || self.awaits_server()
     }
@@ -83,7 +84,7 @@ impl Engine {
             return Err(Error::new(ErrorKind::Closed, "the subscription is closed"));
         };
         let message = stream.pop();
-        if !self.subscriptions.full.is_empty() && stream.fill() == Fill::Room {
+        if !self.subscriptions.full.is_empty() && stream.is_half_empty() {
             self.subscriptions.full.remove(&id);
         }
         if message.is_some() {
@@ -195,6 +196,13 @@ impl Engine {
                 self.hold_unclaimed(message);
                 Ok(())
             }
+            Some(_) if self.is_overrun(&streams, message.qos) => {
+                self.inbound.forget(message.ack);
+                self.subscriptions.grow_reserves(&streams);
+                let what = "a subscription holds twice its bound of messages that are not taken: the server sends \
+                            them again on the next connection";
+                Err(Error::new(ErrorKind::QuotaExceeded, what))
+            }
             Some((last, others)) => {
                 self.metrics.messages_received += 1;
                 if !others.is_empty() {
@@ -210,6 +218,15 @@ impl Engine {
         outcome
     }
 
+    /// Whether a message of version 3.1.1, which has no receive maximum, finds no room where reading can't pause.
+    fn is_overrun(&self, streams: &[StreamId], qos: QoS) -> bool {
+        let unbounded = self.settings.version == Version::V311 && qos != QoS::AtMostOnce;
+        let beyond = |id: &StreamId| {
+            self.subscriptions.streams.get(id).is_some_and(|stream| stream.fill() == Fill::Beyond)
+        };
+        unbounded && self.awaits_server() && streams.iter().any(beyond)
+    }
+
     #[inline]
     fn push_to(&mut self, id: StreamId, message: Message) -> Result<(), Error> {
         let Some(stream) = self.subscriptions.streams.get_mut(&id) else {
@@ -218,12 +235,6 @@ impl Engine {
         };
         let fill = stream.fill();
         if fill == Fill::Beyond {
-            if message.qos != QoS::AtMostOnce && self.settings.version == Version::V311 {
-                // Without a receive maximum nothing else bounds what the server sends; it keeps it for the session.
-                let what = "a subscription holds twice its bound of messages that are not taken: the server sends \
-                            them again on the next connection";
-                return Err(Error::new(ErrorKind::QuotaExceeded, what));
-            }
             if message.qos == QoS::AtMostOnce {
                 self.metrics.dropped_incoming += 1;
                 match stream.options.when_full {
@@ -232,7 +243,12 @@ impl Engine {
                 }
             }
         }
-        if fill != Fill::Room && message.qos == QoS::AtMostOnce {
+        let pauses = match message.qos {
+            QoS::AtMostOnce => fill != Fill::Room,
+            // Without a receive maximum nothing else bounds what the server sends.
+            _ => fill == Fill::Beyond && self.settings.version == Version::V311,
+        };
+        if pauses {
             self.subscriptions.full.insert(id);
         }
         stream.push(message);

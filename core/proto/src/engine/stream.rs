@@ -53,7 +53,7 @@ pub(super) enum Fill {
     Room,
     /// Its bounds are reached: reading should pause where it may.
     Full,
-    /// Twice its bounds: nothing more is taken.
+    /// The reserve is used up, at first twice its bounds: nothing more is taken.
     Beyond,
 }
 
@@ -64,6 +64,8 @@ pub(super) struct Stream {
     pub(super) subscriptions: Vec<u32>,
     queue: VecDeque<Message>,
     bytes: usize,
+    /// How many times its bounds the stream holds where reading can't pause.
+    reserve: usize,
     /// Acknowledgements of what was handed out and not taken yet.
     in_hand: Vec<AckRef>,
     /// Set once no more messages will come: in order, or with an error.
@@ -79,6 +81,7 @@ impl Stream {
             subscriptions: Vec::new(),
             queue: VecDeque::new(),
             bytes: 0,
+            reserve: 2,
             in_hand: Vec::new(),
             ended: None,
             signalled: false,
@@ -93,9 +96,15 @@ impl Stream {
         };
         match () {
             () if !reached(1) => Fill::Room,
-            () if !reached(2) => Fill::Full,
+            () if !reached(self.reserve) => Fill::Full,
             () => Fill::Beyond,
         }
+    }
+
+    /// Whether reading may go on after a pause: not at the first free place, else it would pause again at once.
+    #[inline]
+    pub(super) fn is_half_empty(&self) -> bool {
+        self.queue.len() <= self.options.max_messages / 2 && self.bytes <= self.options.max_bytes / 2
     }
 
     #[inline]
@@ -127,6 +136,27 @@ impl Stream {
     #[inline]
     pub(super) fn in_hand(&mut self) -> &mut Vec<AckRef> {
         &mut self.in_hand
+    }
+
+    /// The reserve was not enough. The server will send all of it again in one go: there must be room for more of it,
+    /// else the next connection ends in the same way, and nothing ever moves.
+    pub(super) fn grow_reserve(&mut self) {
+        self.reserve = self.reserve.saturating_mul(2);
+    }
+
+    /// The server goes on with the session and sends again what was not acknowledged: QoS 1 messages that nobody has
+    /// taken would be here twice, and pile up with every reconnect.
+    pub(super) fn forget_unacknowledged(&mut self) {
+        let comes_again = |message: &Message| message.qos == QoS::AtLeastOnce && !message.ack.is_none();
+        self.queue.retain(|message| !comes_again(message));
+        self.bytes = self.queue.iter().map(Message::size).sum();
+    }
+
+    /// The server has lost the session: nothing that waits here comes again, and nothing is owed for it.
+    pub(super) fn forget_acknowledgements(&mut self) {
+        for message in &mut self.queue {
+            message.ack = AckRef::NONE;
+        }
     }
 
     /// Everything that waits, when the stream is closed.

@@ -97,7 +97,7 @@ impl Engine {
     /// Unsubscribes filters of the session that no stream of this client has, such as those of an earlier program.
     ///
     /// # Errors
-    /// When there is no filter, or the client is closing.
+    /// When there is no filter, one has a stream, or the client is closing.
     pub fn unsubscribe_filters(
         &mut self,
         now: Timestamp,
@@ -113,6 +113,16 @@ impl Engine {
                 ErrorKind::InvalidOption,
                 "no topic filter to unsubscribe [MQTT-3.10.3-2]",
             ));
+        }
+        for filter in &filters {
+            match self.subscriptions.find(filter) {
+                Some((_, live)) if !live.streams.is_empty() => {
+                    let what = format!("{filter:?} has a stream: close that");
+                    return Err(Error::new(ErrorKind::InvalidOption, what));
+                }
+                Some((detached, _)) => drop(self.subscriptions.remove(detached)),
+                None => {}
+            }
         }
         self.request_unsubscribe(now, filters, token);
         Ok(())

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::router::Router;
-use super::stream::{Stream, StreamId};
+use super::stream::{Fill, Stream, StreamId};
 use super::{Granted, Token};
 use crate::codec::{SubscriptionIdentifier, SubscriptionIdentifiers, SubscriptionOptions, UserProperties};
 use crate::error::Error;
@@ -227,8 +227,28 @@ impl Subscriptions {
         }
     }
 
+    /// Makes more room in those of these streams that have none.
+    pub(super) fn grow_reserves(&mut self, streams: &[StreamId]) {
+        for stream in streams {
+            if let Some(stream) = self.streams.get_mut(stream).filter(|stream| stream.fill() == Fill::Beyond) {
+                stream.grow_reserve();
+            }
+        }
+    }
+
+    /// The server goes on with the session: what it sends again is not kept twice.
+    pub(super) fn session_resumed(&mut self) {
+        for (id, stream) in &mut self.streams {
+            stream.forget_unacknowledged();
+            if stream.is_half_empty() {
+                self.full.remove(id);
+            }
+        }
+    }
+
     /// The server knows of no subscription any more.
     pub(super) fn session_lost(&mut self) {
+        self.streams.values_mut().for_each(Stream::forget_acknowledgements);
         for entry in self.entries.values_mut() {
             entry.state = SubscriptionState::Wanted;
             entry.known_to_server = false;

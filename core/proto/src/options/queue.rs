@@ -29,6 +29,6 @@ pub enum WhenFull {
     DropOldest,
     /// The new message ends as dropped.
     DropNewest,
-    /// A waiting message to the same topic gives its place to the new one; where there is none, the oldest is dropped.
+    /// A waiting message to the same topic is dropped for the new one; where there is none, the oldest.
     LatestPerTopic,
 }

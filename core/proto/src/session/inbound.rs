@@ -159,6 +159,13 @@ impl Inbound {
         Some((PacketType::PubRec, id))
     }
 
+    /// A message was not taken in after all: the server is to send it again.
+    pub(crate) fn forget(&mut self, ack: AckRef) {
+        if let Some(packet_id) = ack.exactly_once {
+            self.release(packet_id);
+        }
+    }
+
     /// PUBREL arrived: the identifier is free again. Whether it was known.
     pub(crate) fn release(&mut self, packet_id: PacketId) -> bool {
         self.unrecorded.retain(|id| *id != packet_id);
