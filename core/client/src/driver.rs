@@ -42,9 +42,7 @@ pub(crate) struct Driver {
     shared: Arc<Shared>,
     connector: Connector,
     link: Link,
-    transmit: Transmit,
-    /// Bytes of the transmit's tail that were written.
-    tail_written: usize,
+    outgoing: Outgoing,
     inbox: BytesMut,
     news: News,
     sleep: Pin<Box<Sleep>>,
@@ -61,6 +59,14 @@ struct News {
     read: bool,
     closed: Option<Error>,
     deadline: bool,
+}
+
+/// Bytes of the engine on their way into the transport.
+#[derive(Default)]
+struct Outgoing {
+    transmit: Transmit,
+    /// Bytes of the transmit's tail that were written.
+    tail_written: usize,
 }
 
 enum Link {
@@ -81,8 +87,7 @@ impl Driver {
             shared,
             connector,
             link: Link::None,
-            transmit: Transmit::default(),
-            tail_written: 0,
+            outgoing: Outgoing::default(),
             inbox: BytesMut::new(),
             news: News::default(),
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
@@ -117,12 +122,15 @@ impl Driver {
             state.engine.handle_deadline(now);
         }
         while let Some(action) = state.engine.poll_action() {
-            self.link =
-                act(std::mem::replace(&mut self.link, Link::None), action, &self.connector, &mut self.news);
+            let link = std::mem::replace(&mut self.link, Link::None);
+            self.link = act(link, action, &self.connector, &mut self.news);
         }
         let open = matches!(self.link, Link::Open(_) | Link::Closing { shut: false, .. });
-        if open && self.transmit.is_empty() {
-            state.engine.poll_transmit(&mut self.transmit);
+        if !open {
+            // What was left for one connection must not reach the next.
+            self.outgoing.clear();
+        } else if self.outgoing.is_empty() {
+            state.engine.poll_transmit(&mut self.outgoing.transmit);
         }
         state.settle(&mut self.wakes);
         make_room(&state, &mut self.wakes);
@@ -166,15 +174,15 @@ impl Driver {
         let (Link::Open(transport) | Link::Closing { transport, .. }) = &mut self.link else {
             return;
         };
-        while !self.transmit.is_empty() {
-            let written = match write_some(transport, cx, &self.transmit, self.tail_written) {
+        while !self.outgoing.is_empty() {
+            let written = match self.outgoing.write(transport, cx) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(0)) => return self.lost(lost("the connection takes no more bytes")),
                 Poll::Ready(Ok(written)) => written,
                 Poll::Ready(Err(error)) => return self.lost(io_error(&error)),
             };
             self.news.written += written;
-            self.tail_written = advance(&mut self.transmit, self.tail_written, written);
+            self.outgoing.advance(written);
         }
         // A TLS session may hold bytes back until it is asked.
         if let Poll::Ready(Err(error)) = Pin::new(transport).poll_flush(cx) {
@@ -203,7 +211,7 @@ impl Driver {
     fn close(&mut self, cx: &mut Context<'_>) {
         if let Link::Closing { shut: false, .. } = self.link {
             self.write(cx);
-            if !self.transmit.is_empty() || self.news.written > 0 {
+            if !self.outgoing.is_empty() || self.news.written > 0 {
                 // The engine may have more; the next turn tells.
                 return self.give_up_closing();
             }
@@ -240,8 +248,7 @@ impl Driver {
 
     fn lost(&mut self, error: Error) {
         self.link = Link::None;
-        self.transmit = Transmit::default();
-        self.tail_written = 0;
+        self.outgoing.clear();
         self.news.closed = Some(error);
     }
 
@@ -266,13 +273,6 @@ impl Driver {
         self.armed = None;
         true
     }
-
-    /// Gives buffers back before a rest.
-    fn shrink(&mut self) {
-        if self.transmit.is_empty() && self.transmit.tail.capacity() > KEPT_CAPACITY {
-            self.transmit.tail = BytesMut::new();
-        }
-    }
 }
 
 struct Turn {
@@ -284,6 +284,54 @@ struct Turn {
 impl News {
     fn any(&self) -> bool {
         self.opened || self.written > 0 || self.read || self.closed.is_some() || self.deadline
+    }
+}
+
+impl Outgoing {
+    fn is_empty(&self) -> bool {
+        self.transmit.is_empty()
+    }
+
+    fn write(&self, transport: &mut Transport, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let transport = Pin::new(transport);
+        let Transmit { chunks, tail } = &self.transmit;
+        let tail = tail.get(self.tail_written..).unwrap_or_default();
+        if chunks.is_empty() {
+            return transport.poll_write(cx, tail);
+        }
+        let mut pieces = [IoSlice::new(&[]); PIECES];
+        let bytes = chunks.iter().map(|chunk| &chunk[..]).chain([tail]);
+        let count = pieces.iter_mut().zip(bytes).map(|(piece, bytes)| *piece = IoSlice::new(bytes)).count();
+        transport.poll_write_vectored(cx, pieces.get(..count).unwrap_or_default())
+    }
+
+    /// Takes written bytes off.
+    fn advance(&mut self, mut written: usize) {
+        let Transmit { chunks, tail } = &mut self.transmit;
+        while let Some(chunk) = chunks.front_mut() {
+            if written < chunk.len() {
+                return chunk.advance(written);
+            }
+            written -= chunk.len();
+            chunks.pop_front();
+        }
+        self.tail_written += written;
+        if self.tail_written >= tail.len() {
+            // Cleared rather than advanced: the buffer keeps its whole capacity.
+            tail.clear();
+            self.tail_written = 0;
+        }
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Gives a big buffer back before a rest.
+    fn shrink(&mut self) {
+        if self.is_empty() && self.transmit.tail.capacity() > KEPT_CAPACITY {
+            self.transmit.tail = BytesMut::new();
+        }
     }
 }
 
@@ -310,7 +358,7 @@ impl Future for Driver {
                 return Poll::Ready(());
             };
             // Whatever came up since the turn had nobody to wake: look again before the rest.
-            let writable = matches!(driver.link, Link::Open(_)) && driver.transmit.is_empty();
+            let writable = matches!(driver.link, Link::Open(_)) && driver.outgoing.is_empty();
             let missed = state.engine.has_actions()
                 || state.engine.has_unhandled()
                 || (writable && state.engine.has_transmit())
@@ -321,7 +369,7 @@ impl Future for Driver {
             }
             state.park(cx.waker(), turn.reading);
             drop(state);
-            driver.shrink();
+            driver.outgoing.shrink();
             return Poll::Pending;
         }
         cx.waker().wake_by_ref();
@@ -347,40 +395,6 @@ fn act(link: Link, action: Action, connector: &Connector, news: &mut News) -> Li
             Link::None
         }
     }
-}
-
-fn write_some(
-    transport: &mut Transport,
-    cx: &mut Context<'_>,
-    transmit: &Transmit,
-    tail_written: usize,
-) -> Poll<io::Result<usize>> {
-    let transport = Pin::new(transport);
-    let tail = transmit.tail.get(tail_written..).unwrap_or_default();
-    if transmit.chunks.is_empty() {
-        return transport.poll_write(cx, tail);
-    }
-    let mut pieces = [IoSlice::new(&[]); PIECES];
-    let bytes = transmit.chunks.iter().map(|chunk| &chunk[..]).chain([tail]);
-    let count = pieces.iter_mut().zip(bytes).map(|(piece, bytes)| *piece = IoSlice::new(bytes)).count();
-    transport.poll_write_vectored(cx, pieces.get(..count).unwrap_or_default())
-}
-
-/// Takes written bytes off the transmit; gives how much of its tail is written now.
-fn advance(transmit: &mut Transmit, tail_written: usize, mut written: usize) -> usize {
-    while let Some(chunk) = transmit.chunks.front_mut() {
-        if written < chunk.len() {
-            chunk.advance(written);
-            return tail_written;
-        }
-        written -= chunk.len();
-        transmit.chunks.pop_front();
-    }
-    if tail_written + written < transmit.tail.len() {
-        return tail_written + written;
-    }
-    transmit.tail.clear();
-    0
 }
 
 fn read_some(

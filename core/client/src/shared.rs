@@ -151,7 +151,8 @@ impl State {
             (deadline, None) => deadline.is_some(),
             (None, _) => false,
         };
-        if self.engine.has_output() || sooner || self.engine.wants_read() != parked.reading {
+        let engine = &self.engine;
+        if engine.has_output() || sooner || engine.wants_read() != parked.reading || engine.is_ended() {
             wakes.push(self.parked.take().map(|parked| parked.waker));
         }
     }

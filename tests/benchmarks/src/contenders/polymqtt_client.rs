@@ -13,10 +13,10 @@ use crate::task::{
 };
 
 pub(super) const PATTERN: &str = "5.0; enqueue() a message, QoS 1 with 16,384 deliveries kept, the oldest awaited; \
-    recv() a message, acknowledged when the next is asked for; two threads";
+    recv() a message, acknowledged when the next is asked for; two threads to publish, one to receive";
 
 pub(super) const PATTERN_BATCH: &str = "5.0; publish_many() of 4,096 messages, all awaited before the next; \
-    recv_many() of up to 4,096, acknowledged when the next batch is asked for; two threads";
+    recv_many() of up to 4,096, acknowledged when the next batch is asked for; two threads to publish, one to receive";
 
 static MESSAGE: [u8; PAYLOAD.len()] = PAYLOAD;
 
@@ -44,7 +44,7 @@ pub(super) fn publish(task: Task, calls: Calls) -> Result<Measurement, BenchErro
 }
 
 pub(super) fn receive(task: Task, calls: Calls) -> Result<Measurement, BenchError> {
-    Threads::Many.block_on(async {
+    Threads::One.block_on(async {
         let client = connect(task.port).await?;
         receive_all(&client, task.qos, task.warm_up(), calls).await?;
         let began = Instant::now();

@@ -1,0 +1,299 @@
+//! Arguments about the server and the connection, the same for `pub` and `sub`.
+
+use std::env;
+use std::time::Duration;
+
+use clap::Args;
+use polymqtt::{Client, DisconnectOptions, Options, Version};
+
+use crate::exit::Failure;
+use crate::tls::TlsArgs;
+use crate::values::{self, NameValue};
+use crate::will::WillArgs;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Server")]
+pub(crate) struct ConnectionArgs {
+    /// The server's URL.
+    // Not as a comment: rustdoc takes the brackets for links.
+    #[arg(short = 'L', long, value_name = "URL", conflicts_with_all = ["host", "port"])]
+    #[arg(help = "mqtt://[user[:password]@]host[:port][/topic], or mqtts:// for TLS [env: POLYMQTT_URL]")]
+    url: Option<String>,
+
+    /// The server's name or address [default: localhost]
+    #[arg(short = 'h', long, value_name = "HOST", alias = "hostname")]
+    host: Option<String>,
+
+    /// The server's port [default: 1883, with TLS 8883]
+    #[arg(short = 'p', long, value_name = "PORT")]
+    port: Option<u16>,
+
+    /// The user name
+    #[arg(short = 'u', long, value_name = "NAME")]
+    username: Option<String>,
+
+    /// The password; POLYMQTT_PASSWORD keeps it out of the list of processes [env: POLYMQTT_PASSWORD]
+    #[arg(short = 'P', long, value_name = "PASSWORD", alias = "pw")]
+    password: Option<String>,
+
+    /// The version of MQTT: 5 or 3.1.1
+    #[arg(short = 'V', long, value_name = "VERSION", default_value = "5", alias = "mqtt-version", value_parser = values::version)]
+    protocol_version: Version,
+
+    /// The client identifier [default: chosen by the server]
+    #[arg(short = 'i', long, value_name = "ID", alias = "id")]
+    client_id: Option<String>,
+
+    /// Seconds without a packet after which the connection is probed; 0 for never
+    #[arg(short = 'k', long, value_name = "SECONDS", default_value = "60", alias = "keepalive", value_parser = values::seconds)]
+    keep_alive: Duration,
+
+    /// Go on with the session that the server keeps for this client identifier
+    #[arg(short = 'c', long, alias = "disable-clean-session", alias = "no-clean")]
+    no_clean_start: bool,
+
+    /// Seconds, or `never`, that the server keeps the session after the end (MQTT 5) [default: not]
+    #[arg(short = 'x', long, value_name = "SECONDS", alias = "session-expiry-interval", value_parser = values::session_expiry)]
+    session_expiry: Option<Duration>,
+
+    /// Seconds for one attempt to connect
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = values::seconds)]
+    connect_timeout: Duration,
+
+    /// Go on trying when the first attempt to connect fails
+    #[arg(long, conflicts_with = "no_reconnect")]
+    keep_trying: bool,
+
+    /// End when the connection is lost instead of connecting again
+    #[arg(long)]
+    no_reconnect: bool,
+
+    /// A user property of CONNECT (MQTT 5), repeatable
+    #[arg(long, value_name = "NAME=VALUE", value_parser = values::name_value)]
+    connect_user_property: Vec<NameValue>,
+
+    /// Write what happens on the connection to standard error
+    #[arg(short = 'd', long)]
+    pub(crate) debug: bool,
+
+    #[command(flatten)]
+    tls: TlsArgs,
+
+    #[command(flatten)]
+    will: WillArgs,
+}
+
+/// How long the end may take: what is worth waiting for was waited for before.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Disconnects in order, so that acknowledgements on their way arrive and no will is published.
+pub(crate) async fn say_goodbye(client: &Client) {
+    let options = DisconnectOptions { timeout: GOODBYE, ..DisconnectOptions::default() };
+    // Closed already: there is nobody to say it to.
+    let _closed = client.disconnect_with(options).await;
+}
+
+/// What the environment adds to the arguments, so that secrets need not stand in the list of processes.
+#[derive(Debug, Default)]
+pub(crate) struct Environment {
+    url: Option<String>,
+    password: Option<String>,
+}
+
+impl Environment {
+    /// `POLYMQTT_URL` and `POLYMQTT_PASSWORD`; an empty one counts as not set.
+    pub(crate) fn of_process() -> Self {
+        let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
+        Self { url: variable("POLYMQTT_URL"), password: variable("POLYMQTT_PASSWORD") }
+    }
+}
+
+impl ConnectionArgs {
+    /// The client's options.
+    ///
+    /// What is said more expressly wins: an option of its own over `-L`, `-L` over the environment, and in the
+    /// environment POLYMQTT_PASSWORD over the password in POLYMQTT_URL.
+    pub(crate) fn options(&self, environment: &Environment) -> Result<Options, Failure> {
+        let address = self.address(environment)?;
+        let mut options = Options::new(&address).map_err(|error| Failure::connecting(&error))?;
+        if let Some(username) = &self.username {
+            options = options.username(username);
+        }
+        if let Some(password) = self.password(environment) {
+            options = options.password(password.as_bytes());
+        }
+        if let Some(client_id) = &self.client_id {
+            options = options.client_id(client_id);
+        }
+        if let Some(expiry) = self.session_expiry {
+            options = options.session_expiry(expiry);
+        }
+        if let Some(will) = self.will.will()? {
+            options = options.will(will);
+        }
+        if self.no_reconnect {
+            options = options.reconnect(None);
+        }
+        for property in &self.connect_user_property {
+            options = options.user_property(&property.name, &property.value);
+        }
+        Ok(options
+            .version(self.protocol_version)
+            .keep_alive(self.keep_alive)
+            .clean_start(!self.no_clean_start)
+            .connect_timeout(self.connect_timeout)
+            .keep_trying(self.keep_trying)
+            .tls(self.tls.options()))
+    }
+
+    /// The topic at the end of `-L`, if there is one.
+    pub(crate) fn topic_of_url(&self) -> Option<&str> {
+        self.url.as_deref().and_then(|url| split_topic(url).1)
+    }
+
+    /// Whether MQTT 5 is spoken, which alone has properties.
+    pub(crate) fn is_v5(&self) -> bool {
+        self.protocol_version == Version::V5
+    }
+
+    /// The password that replaces what the URL says, if there is one.
+    fn password<'a>(&'a self, environment: &'a Environment) -> Option<&'a str> {
+        let url_has_one = self.url.as_deref().is_some_and(|url| has_password(split_topic(url).0));
+        let of_environment = environment.password.as_deref().filter(|_| !url_has_one);
+        self.password.as_deref().or(of_environment)
+    }
+
+    /// The server's URL without a topic.
+    fn address(&self, environment: &Environment) -> Result<String, Failure> {
+        if let Some(url) = &self.url {
+            let (address, _) = split_topic(url);
+            return self.checked(address, "-L");
+        }
+        if self.host.is_none()
+            && self.port.is_none()
+            && let Some(url) = &environment.url
+        {
+            let (address, _) = split_topic(url);
+            return self.checked(address, "POLYMQTT_URL");
+        }
+        let host = self.host.as_deref().unwrap_or("localhost");
+        if host.is_empty() || host.contains(['/', '@', '?', '#', '[', ']']) {
+            return Err(Failure::usage(format!(
+                "--host {host:?}: it must be a name or an address; -L takes a URL"
+            )));
+        }
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let scheme = if self.tls.is_wanted() { "mqtts" } else { "mqtt" };
+        Ok(match self.port {
+            Some(port) => format!("{scheme}://{host}:{port}"),
+            None => format!("{scheme}://{host}"),
+        })
+    }
+
+    /// TLS options beside a URL without TLS would silently protect nothing.
+    fn checked(&self, address: &str, source: &str) -> Result<String, Failure> {
+        if self.tls.is_wanted() && address.starts_with("mqtt://") {
+            return Err(Failure::usage(format!(
+                "{source} is mqtt://, but there are TLS options: it must be mqtts://"
+            )));
+        }
+        Ok(address.to_owned())
+    }
+}
+
+/// A URL's part up to host and port, and the topic behind it, as other MQTT tools write it.
+fn split_topic(url: &str) -> (&str, Option<&str>) {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return (url, None);
+    };
+    match rest.split_once('/') {
+        Some((authority, topic)) => {
+            let address = url.get(..scheme.len() + "://".len() + authority.len()).unwrap_or(url);
+            (address, Some(topic).filter(|topic| !topic.is_empty()))
+        }
+        None => (url, None),
+    }
+}
+
+fn has_password(address: &str) -> bool {
+    address.rsplit_once('@').is_some_and(|(before, _)| {
+        before.split_once("://").is_some_and(|(_, credentials)| credentials.contains(':'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::exit::Exit;
+
+    #[derive(Parser)]
+    #[command(disable_help_flag = true)]
+    struct Cli {
+        #[command(flatten)]
+        connection: ConnectionArgs,
+    }
+
+    fn arguments(words: &[&str]) -> ConnectionArgs {
+        Cli::try_parse_from([&["x"], words].concat()).unwrap_or_else(|error| panic!("{error}")).connection
+    }
+
+    fn address(words: &[&str], url: Option<&str>) -> String {
+        let environment = Environment { url: url.map(str::to_owned), password: None };
+        arguments(words).address(&environment).unwrap()
+    }
+
+    #[test]
+    fn the_address_is_what_is_said_most_expressly() {
+        assert_eq!(address(&[], None), "mqtt://localhost");
+        assert_eq!(address(&[], Some("mqtts://other/a")), "mqtts://other");
+        assert_eq!(address(&["-h", "host"], Some("mqtts://other")), "mqtt://host");
+        assert_eq!(address(&["-p", "1"], Some("mqtts://other")), "mqtt://localhost:1");
+        assert_eq!(address(&["-L", "mqtt://u:p@host:1/a/b"], Some("mqtts://other")), "mqtt://u:p@host:1");
+        assert_eq!(address(&["-h", "::1", "-p", "1"], None), "mqtt://[::1]:1");
+    }
+
+    #[test]
+    fn tls_options_ask_for_tls() {
+        assert_eq!(address(&["--tls"], None), "mqtts://localhost");
+        assert_eq!(address(&["--cafile", "ca.pem"], None), "mqtts://localhost");
+        let failure =
+            arguments(&["--tls", "-L", "mqtt://host"]).address(&Environment::default()).unwrap_err();
+        assert_eq!(failure.exit, Exit::Usage);
+    }
+
+    #[test]
+    fn a_url_may_end_with_a_topic() {
+        assert_eq!(arguments(&["-L", "mqtt://host/a/#"]).topic_of_url(), Some("a/#"));
+        assert_eq!(arguments(&["-L", "mqtt://host/"]).topic_of_url(), None);
+        assert_eq!(arguments(&["-L", "mqtt://host"]).topic_of_url(), None);
+    }
+
+    #[test]
+    fn a_url_as_host_is_a_usage_error() {
+        let failure = arguments(&["-h", "mqtt://host"]).address(&Environment::default()).unwrap_err();
+        assert!(failure.message.unwrap().contains("--host"));
+    }
+
+    #[test]
+    fn the_password_of_the_environment_gives_way_to_one_on_the_command_line() {
+        let environment = Environment { url: None, password: Some("of-environment".to_owned()) };
+        for (words, expected) in [
+            (&["-u", "n"][..], Some("of-environment")),
+            (&["-u", "n", "-P", "of-option"], Some("of-option")),
+            (&["-L", "mqtt://n:of-url@host"], None),
+            (&["-L", "mqtt://n@host"], Some("of-environment")),
+        ] {
+            assert_eq!(arguments(words).password(&environment), expected);
+        }
+    }
+
+    #[test]
+    fn what_the_engine_refuses_is_a_usage_error() {
+        for words in [&["-k", "70000"][..], &["-V", "3.1.1", "-x", "1"], &["-V", "3.1.1", "-c"]] {
+            let options = arguments(words).options(&Environment::default()).unwrap();
+            assert!(options.check().is_err(), "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! `polymqtt pub`: publishes messages, many in flight, and ends when all are acknowledged.
+
+use std::collections::VecDeque;
+use std::io;
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgGroup, Args};
+use polymqtt::{Client, Delivery, Error, ErrorKind, Message, QoS, TopicName};
+use tokio::sync::mpsc;
+
+use crate::connection::{ConnectionArgs, Environment, say_goodbye};
+use crate::exit::{self, Exit, Failure};
+use crate::input::{self, Entry};
+use crate::interrupt::Interrupt;
+use crate::output::note;
+use crate::properties::PropertyArgs;
+use crate::{events, json_line, values};
+
+/// Most messages that are sent and not yet acknowledged. The client's queue and the server's receive maximum bound
+/// them more narrowly; this bounds what is remembered of them here.
+const MOST_DELIVERIES: usize = 4096;
+
+/// Most failures that are told one by one.
+const MOST_NOTES: u64 = 10;
+
+#[derive(Debug, Args)]
+#[command(after_help = format!("{}\n\n{}", json_line::HELP, exit::HELP))]
+#[command(group(ArgGroup::new("source").required(true).args(["message", "null_message", "file", "stdin", "lines", "json"])))]
+pub(crate) struct PublishArgs {
+    /// The topic
+    #[arg(short = 't', long, value_name = "TOPIC", value_parser = values::topic_name, help_heading = "Message")]
+    topic: Option<TopicName>,
+
+    /// The payload
+    #[arg(short = 'm', long, value_name = "TEXT", help_heading = "Message")]
+    message: Option<String>,
+
+    /// An empty payload; with --retain it takes back what the server keeps for the topic
+    #[arg(short = 'n', long, help_heading = "Message")]
+    null_message: bool,
+
+    /// A file whose content is the payload
+    #[arg(short = 'f', long, value_name = "FILE", help_heading = "Message")]
+    file: Option<PathBuf>,
+
+    /// The whole standard input is the payload
+    #[arg(short = 's', long, alias = "stdin-file", help_heading = "Message")]
+    stdin: bool,
+
+    /// Each line of standard input is a payload
+    #[arg(short = 'l', long, alias = "stdin-line", help_heading = "Message")]
+    lines: bool,
+
+    /// Each line of standard input is a message in JSON; the form is below
+    #[arg(long, help_heading = "Message")]
+    json: bool,
+
+    /// The quality of service: 0 at most once, 1 at least once, 2 exactly once
+    #[arg(short = 'q', long, value_name = "QOS", default_value = "0", value_parser = values::qos, help_heading = "Message")]
+    qos: QoS,
+
+    /// Let the server keep the message for later subscribers
+    #[arg(short = 'r', long, help_heading = "Message")]
+    retain: bool,
+
+    /// Seconds after which to give up, connecting included [default: never]
+    #[arg(short = 'W', long, value_name = "SECONDS", value_parser = values::seconds, help_heading = "Message")]
+    timeout: Option<Duration>,
+
+    #[command(flatten)]
+    properties: PropertyArgs,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+pub(crate) async fn run(arguments: PublishArgs) -> Result<(), Failure> {
+    let defaults = arguments.defaults()?;
+    let options = arguments.connection.options(&Environment::of_process())?;
+    options.check().map_err(|error| Failure::connecting(&error))?;
+    let source = arguments.source(defaults)?;
+    let mut interrupt = Interrupt::listen();
+    let limit = after(arguments.timeout);
+    tokio::pin!(limit);
+    let client = tokio::select! {
+        connected = Client::connect(options) => connected.map_err(|error| Failure::connecting(&error))?,
+        exit = interrupt.wait() => return Err(Failure::silent(exit)),
+        limit = &mut limit => return Err(timed_out(limit)),
+    };
+    events::report(&client, "pub", arguments.connection.debug);
+    let result = tokio::select! {
+        result = publish_all(&client, source) => result,
+        exit = interrupt.wait() => Err(Failure::silent(exit)),
+        limit = &mut limit => Err(timed_out(limit)),
+    };
+    say_goodbye(&client).await;
+    result
+}
+
+fn timed_out(limit: Duration) -> Failure {
+    let seconds = limit.as_secs();
+    Failure::new(
+        Exit::NotDelivered,
+        format!("not everything was delivered within the {seconds} s of --timeout"),
+    )
+}
+
+impl PublishArgs {
+    /// What every message has that does not say otherwise.
+    fn defaults(&self) -> Result<json_line::Defaults, Failure> {
+        let properties = self.properties.properties()?;
+        if properties.is_some() && !self.connection.is_v5() {
+            return Err(Failure::usage("properties need MQTT 5, but --protocol-version is 3.1.1"));
+        }
+        let topic = match (&self.topic, self.connection.topic_of_url()) {
+            (Some(topic), None) => Some(topic.clone()),
+            (None, Some(topic)) => Some(
+                values::topic_name(topic)
+                    .map_err(|rule| Failure::usage(format!("--url, its topic: {rule}")))?,
+            ),
+            (Some(_), Some(_)) => {
+                return Err(Failure::usage("there is a topic in --url and a --topic: one is enough"));
+            }
+            (None, None) if self.json => None,
+            (None, None) => {
+                return Err(Failure::usage("there is no topic: give --topic, or one at the end of --url"));
+            }
+        };
+        Ok(json_line::Defaults { topic, qos: self.qos, retain: self.retain, properties })
+    }
+
+    fn source(&self, defaults: json_line::Defaults) -> Result<Source, Failure> {
+        if self.json {
+            return Ok(Source::Lines(input::lines(io::stdin(), move |bytes| {
+                let text = String::from_utf8(bytes).map_err(|_error| "it is not UTF-8".to_owned())?;
+                json_line::read(&text, &defaults)
+            })));
+        }
+        let Some(topic) = defaults.topic else {
+            return Err(Failure::usage("there is no topic"));
+        };
+        let message = move |payload: Vec<u8>| {
+            let message =
+                Message::to(topic.clone(), payload).with_qos(defaults.qos).with_retain(defaults.retain);
+            match &defaults.properties {
+                Some(properties) => message.with_properties(properties.clone()),
+                None => message,
+            }
+        };
+        if self.lines {
+            return Ok(Source::Lines(input::lines(io::stdin(), move |bytes| Ok(message(bytes)))));
+        }
+        Ok(Source::One(Box::new(message(self.payload()?))))
+    }
+
+    fn payload(&self) -> Result<Vec<u8>, Failure> {
+        if let Some(path) = &self.file {
+            return std::fs::read(path)
+                .map_err(|error| Failure::usage(format!("--file {}: {error}", path.display())));
+        }
+        if self.stdin {
+            let mut payload = Vec::new();
+            io::stdin()
+                .read_to_end(&mut payload)
+                .map_err(|error| Failure::usage(format!("standard input can't be read: {error}")))?;
+            return Ok(payload);
+        }
+        Ok(self.message.clone().unwrap_or_default().into_bytes())
+    }
+}
+
+/// Where the messages come from.
+enum Source {
+    /// The arguments.
+    One(Box<Message>),
+    /// Standard input.
+    Lines(mpsc::Receiver<Vec<Entry>>),
+}
+
+async fn publish_all(client: &Client, source: Source) -> Result<(), Failure> {
+    match source {
+        Source::One(message) => {
+            client.send(*message).await.map_err(|error| Failure::publishing(&error))?;
+            Ok(())
+        }
+        Source::Lines(entries) => Pipeline::new(client).run(entries).await,
+    }
+}
+
+/// Publishing line after line without waiting for each acknowledgement.
+struct Pipeline<'a> {
+    client: &'a Client,
+    /// Sent, oldest first, with the numbers of their lines.
+    deliveries: VecDeque<(u64, Delivery)>,
+    failures: u64,
+    first: Option<Exit>,
+}
+
+impl<'a> Pipeline<'a> {
+    fn new(client: &'a Client) -> Self {
+        Self { client, deliveries: VecDeque::new(), failures: 0, first: None }
+    }
+
+    /// Ends when the input has ended and all of it is acknowledged. A line that fails is told and does not keep the
+    /// next ones; only a client that is closed ends the work.
+    async fn run(mut self, mut entries: mpsc::Receiver<Vec<Entry>>) -> Result<(), Failure> {
+        let mut ended = false;
+        while !(ended && self.deliveries.is_empty()) {
+            let room = self.deliveries.len() < MOST_DELIVERIES;
+            tokio::select! {
+                (line, result) = oldest(&mut self.deliveries), if !self.deliveries.is_empty() => {
+                    if let Err(error) = result {
+                        self.failed(line, &Failure::publishing(&error));
+                    }
+                }
+                batch = entries.recv(), if !ended && room => match batch {
+                    Some(batch) => self.send(batch).await?,
+                    None => ended = true,
+                },
+            }
+        }
+        match self.first {
+            None => Ok(()),
+            Some(exit) => Err(Failure::new(exit, format!("{} of the lines failed", self.failures))),
+        }
+    }
+
+    async fn send(&mut self, batch: Vec<Entry>) -> Result<(), Failure> {
+        for Entry { line, message } in batch {
+            let message = match message {
+                Ok(message) => message,
+                Err(rule) => {
+                    self.failed(line, &Failure::usage(rule));
+                    continue;
+                }
+            };
+            match self.client.send(message).enqueue().await {
+                Ok(delivery) => self.deliveries.push_back((line, delivery)),
+                Err(error) if error.kind() == ErrorKind::Closed => return Err(Failure::publishing(&error)),
+                Err(error) => self.failed(line, &Failure::publishing(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, line: u64, failure: &Failure) {
+        self.failures += 1;
+        self.first.get_or_insert(failure.exit);
+        if self.failures <= MOST_NOTES {
+            let message = failure.message.as_deref().unwrap_or_default();
+            note(format_args!("polymqtt pub: line {line}: {message}"));
+        }
+    }
+}
+
+/// Takes the oldest delivery once its outcome is known. Cancelling leaves it where it is.
+async fn oldest(deliveries: &mut VecDeque<(u64, Delivery)>) -> (u64, Result<(), Error>) {
+    let Some((line, delivery)) = deliveries.front_mut() else {
+        return std::future::pending().await;
+    };
+    let outcome = (*line, delivery.await.map(|_| ()));
+    deliveries.pop_front();
+    outcome
+}
+
+/// Completes when the limit has passed, if there is one.
+pub(crate) async fn after(limit: Option<Duration>) -> Duration {
+    match limit {
+        Some(limit) => {
+            tokio::time::sleep(limit).await;
+            limit
+        }
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,50 @@
+//! A reading as it travels: the payload of a message, in JSON.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::machine::{Load, Memory, Network};
+
+/// One reading.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Reading {
+    /// Counts the readings of one kind from 0, so that a lost or repeated one shows.
+    pub(crate) sequence: u64,
+    /// When it was taken, in microseconds since 1970.
+    pub(crate) taken_us: u64,
+    pub(crate) value: Value,
+}
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Value {
+    Load(Load),
+    Memory(Memory),
+    Network(Network),
+}
+
+impl Reading {
+    /// A reading that was taken now.
+    pub(crate) fn of(sequence: u64, value: Value) -> Self {
+        Self { sequence, taken_us: now_us(), value }
+    }
+}
+
+impl Value {
+    /// The last level of the topic.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Load(_) => "load",
+            Self::Memory(_) => "memory",
+            Self::Network(_) => "network",
+        }
+    }
+}
+
+/// Microseconds since 1970.
+pub(crate) fn now_us() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}

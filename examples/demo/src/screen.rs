@@ -1,0 +1,62 @@
+//! Shows the view: redrawn in place on a terminal, else a plain line a second.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use crate::reading::now_us;
+use crate::view::View;
+
+/// Where there is no terminal, this often.
+const PLAIN_EVERY: Duration = Duration::from_secs(1);
+
+/// Reads JSON lines to the end of input. True when all the expected messages came, each once.
+pub(crate) fn show(expect: Option<u64>) -> io::Result<bool> {
+    let mut out = io::stdout().lock();
+    let terminal = out.is_terminal();
+    let mut view = View::default();
+    let mut start = None;
+    let mut last = Duration::ZERO;
+    let mut drawn = 0;
+    for line in io::stdin().lock().lines() {
+        let elapsed = start.get_or_insert_with(Instant::now).elapsed();
+        view.take(&line?, now_us()).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        if terminal {
+            drawn = redraw(&mut out, drawn, &view.lines(elapsed))?;
+        } else if elapsed - last >= PLAIN_EVERY {
+            last = elapsed;
+            writeln!(out, "{}", view.line(elapsed))?;
+        }
+        out.flush()?;
+    }
+    let elapsed = start.map_or(Duration::ZERO, |start: Instant| start.elapsed());
+    writeln!(out, "\n{}", view.summary(elapsed, expect))?;
+    let complete = expect.is_none_or(|expected| view.received == expected);
+    Ok(complete && view.missing == 0 && view.repeated == 0)
+}
+
+/// Writes the lines over the ones drawn before; gives back how many they are.
+///
+/// Two control sequences that every terminal knows do it (cursor up, erase to the end of the line), so no library.
+fn redraw(out: &mut impl Write, drawn: usize, lines: &[String]) -> io::Result<usize> {
+    if drawn > 0 {
+        write!(out, "\x1b[{drawn}A")?;
+    }
+    for line in lines {
+        writeln!(out, "{line}\x1b[K")?;
+    }
+    Ok(lines.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_drawing_moves_no_cursor() {
+        let mut out = Vec::new();
+        let drawn = redraw(&mut out, 0, &["a".to_owned(), "b".to_owned()]).unwrap();
+        assert_eq!(out, b"a\x1b[K\nb\x1b[K\n");
+        redraw(&mut out, drawn, &["c".to_owned()]).unwrap();
+        assert!(out.ends_with(b"\x1b[2Ac\x1b[K\n"));
+    }
+}

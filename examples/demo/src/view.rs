@@ -1,0 +1,243 @@
+//! What the readings say so far, as lines of text.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::machine::{Load, Memory, Network};
+use crate::reading::{Reading, Value};
+
+/// Columns of the bar and of the curve.
+const WIDTH: usize = 24;
+
+/// What came in so far.
+#[derive(Debug, Default)]
+pub(crate) struct View {
+    load: Vec<Load>,
+    memory: Option<Memory>,
+    network: Option<(u64, Network)>,
+    /// Bytes a second, in and out.
+    rates: Option<(f64, f64)>,
+    machine: String,
+    /// The sequence number that comes next, a kind.
+    next: BTreeMap<&'static str, u64>,
+    pub(crate) received: u64,
+    pub(crate) missing: u64,
+    pub(crate) repeated: u64,
+    /// Microseconds from the reading to its arrival here.
+    delays: Vec<u64>,
+}
+
+/// The part of a JSON line that the view needs.
+#[derive(Deserialize)]
+struct Line {
+    topic: String,
+    payload: String,
+}
+
+impl View {
+    /// Takes a line of `polymqtt sub --json` that arrived at `now_us`.
+    pub(crate) fn take(&mut self, line: &str, now_us: u64) -> Result<(), serde_json::Error> {
+        let Line { topic, payload } = serde_json::from_str(line)?;
+        let reading: Reading = serde_json::from_str(&payload)?;
+        self.machine = topic.split('/').nth(1).unwrap_or_default().to_owned();
+        self.received += 1;
+        self.delays.push(now_us.saturating_sub(reading.taken_us));
+        self.count(&reading);
+        match reading.value {
+            Value::Load(load) => self.load.push(load),
+            Value::Memory(memory) => self.memory = Some(memory),
+            Value::Network(network) => self.network(reading.taken_us, network),
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, reading: &Reading) {
+        let next = self.next.entry(reading.value.kind()).or_default();
+        if reading.sequence < *next {
+            self.repeated += 1;
+            return;
+        }
+        self.missing += reading.sequence - *next;
+        *next = reading.sequence + 1;
+    }
+
+    fn network(&mut self, taken_us: u64, now: Network) {
+        if let Some((earlier_us, earlier)) = self.network.replace((taken_us, now)) {
+            let seconds = taken_us.saturating_sub(earlier_us).max(1) as f64 / 1e6;
+            let rate = |now: u64, earlier: u64| now.saturating_sub(earlier) as f64 / seconds;
+            self.rates = Some((
+                rate(now.received_bytes, earlier.received_bytes),
+                rate(now.sent_bytes, earlier.sent_bytes),
+            ));
+        }
+    }
+
+    /// The whole view, for a terminal that is redrawn.
+    pub(crate) fn lines(&self, elapsed: Duration) -> Vec<String> {
+        let load = self.load.last();
+        let curve = curve(&self.load);
+        let memory = self.memory.as_ref();
+        vec![
+            format!("  {}   {:.0} s", self.machine, elapsed.as_secs_f64()),
+            String::new(),
+            match load {
+                Some(load) => format!(
+                    "  load     {curve:<WIDTH$}  {:.2} now, {:.2} in 15 min, {} tasks run",
+                    load.one, load.fifteen, load.running
+                ),
+                None => "  load".to_owned(),
+            },
+            match memory {
+                Some(memory) => format!(
+                    "  memory   {}  {:.0} % of {:.1} GiB in use",
+                    bar(memory.used()),
+                    memory.used() * 100.0,
+                    memory.total_kib as f64 / 1024.0 / 1024.0
+                ),
+                None => "  memory".to_owned(),
+            },
+            match self.rates {
+                Some((received, sent)) => {
+                    format!(
+                        "  network  {:<WIDTH$}  all interfaces",
+                        format!("in {}  out {}", bytes(received), bytes(sent))
+                    )
+                }
+                None => "  network".to_owned(),
+            },
+            String::new(),
+            format!("  {}", self.counts()),
+        ]
+    }
+
+    /// The view in one line, for a file or a log.
+    pub(crate) fn line(&self, elapsed: Duration) -> String {
+        let load = self.load.last().map_or_else(String::new, |load| format!("{:.2}", load.one));
+        let memory =
+            self.memory.as_ref().map_or_else(String::new, |memory| format!("{:.0} %", memory.used() * 100.0));
+        let (received, sent) = self.rates.unwrap_or_default();
+        format!(
+            "{:3.0} s  load {load}  memory {memory}  network in {} out {}  {}",
+            elapsed.as_secs_f64(),
+            bytes(received),
+            bytes(sent),
+            self.counts()
+        )
+    }
+
+    fn counts(&self) -> String {
+        format!("{} messages, {} missing, {} repeated", self.received, self.missing, self.repeated)
+    }
+
+    /// What is left to say at the end; `expected` is how many messages should have come.
+    pub(crate) fn summary(&self, elapsed: Duration, expected: Option<u64>) -> String {
+        let of = expected.map_or_else(String::new, |expected| format!(" of {expected}"));
+        let mut delays = self.delays.clone();
+        delays.sort_unstable();
+        let at = |part: f64| {
+            let index = (delays.len().saturating_sub(1) as f64 * part) as usize;
+            delays.get(index).copied().unwrap_or_default() as f64 / 1000.0
+        };
+        format!(
+            "{}{of} messages in {:.1} s at QoS 1, {} missing, {} repeated; \
+             from reading to view {:.1} ms (median), {:.1} ms (99 of 100)",
+            self.received,
+            elapsed.as_secs_f64(),
+            self.missing,
+            self.repeated,
+            at(0.5),
+            at(0.99)
+        )
+    }
+}
+
+fn bar(part: f64) -> String {
+    let full = ((part.clamp(0.0, 1.0) * WIDTH as f64).round() as usize).min(WIDTH);
+    format!("{}{}", "█".repeat(full), "░".repeat(WIDTH - full))
+}
+
+/// The load of the last readings; the highest of them fills the line.
+fn curve(load: &[Load]) -> String {
+    const STEPS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let shown = load.get(load.len().saturating_sub(WIDTH)..).unwrap_or_default();
+    let highest = shown.iter().fold(1.0_f64, |highest, load| highest.max(load.one));
+    let step = |load: &Load| {
+        let index = (load.one / highest * (STEPS.len() - 1) as f64).round() as usize;
+        STEPS.get(index).copied().unwrap_or('█')
+    };
+    shown.iter().map(step).collect()
+}
+
+fn bytes(rate: f64) -> String {
+    match rate {
+        rate if rate >= 1e6 => format!("{:.1} MB/s", rate / 1e6),
+        rate if rate >= 1e3 => format!("{:.1} kB/s", rate / 1e3),
+        rate => format!("{rate:.0} B/s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn taken(view: &mut View, sequence: u64, value: Value, taken_us: u64) {
+        let reading = Reading { sequence, taken_us, value };
+        let payload = serde_json::to_string(&reading).unwrap();
+        let line = json!({ "topic": "machines/here/x", "payload": payload, "qos": 1, "retain": false });
+        view.take(&line.to_string(), taken_us + 500).unwrap();
+    }
+
+    fn memory() -> Value {
+        Value::Memory(Memory { total_kib: 1000, available_kib: 250 })
+    }
+
+    #[test]
+    fn what_is_lost_or_repeated_shows() {
+        let mut view = View::default();
+        for sequence in [0, 1, 1, 4] {
+            taken(&mut view, sequence, memory(), 1000);
+        }
+        assert_eq!((view.received, view.missing, view.repeated), (4, 2, 1));
+    }
+
+    #[test]
+    fn rates_come_from_two_readings() {
+        let mut view = View::default();
+        taken(&mut view, 0, Value::Network(Network { received_bytes: 0, sent_bytes: 100 }), 1_000_000);
+        assert_eq!(view.rates, None);
+        taken(&mut view, 1, Value::Network(Network { received_bytes: 1000, sent_bytes: 100 }), 1_500_000);
+        assert_eq!(view.rates, Some((2000.0, 0.0)));
+    }
+
+    #[test]
+    fn lines_fit_a_terminal_and_hold_no_escape_codes() {
+        let mut view = View::default();
+        let load = Load { one: 12.34, five: 10.0, fifteen: 9.87, running: 12, tasks: 1234 };
+        for sequence in 0..100 {
+            taken(&mut view, sequence, Value::Load(load), sequence);
+            taken(&mut view, sequence, memory(), sequence);
+        }
+        for line in view.lines(Duration::from_secs(12)) {
+            assert!(line.chars().count() < 80, "{line}");
+            assert!(!line.contains('\x1b'));
+        }
+    }
+
+    #[test]
+    fn the_summary_tells_the_delay() {
+        let mut view = View::default();
+        taken(&mut view, 0, memory(), 1000);
+        let summary = view.summary(Duration::from_secs(1), Some(2));
+        assert!(summary.starts_with("1 of 2 messages in 1.0 s"), "{summary}");
+        assert!(summary.contains("0.5 ms (median)"), "{summary}");
+    }
+
+    #[test]
+    fn a_line_that_is_no_reading_is_an_error() {
+        assert!(View::default().take("{}", 0).is_err());
+    }
+}
