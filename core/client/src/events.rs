@@ -51,12 +51,18 @@ impl Events {
 
 /// Everyone who listens.
 #[derive(Debug, Default)]
-pub(crate) struct Listeners(Vec<std::sync::Weak<Mutex<Inbox>>>);
+pub(crate) struct Listeners {
+    inboxes: Vec<std::sync::Weak<Mutex<Inbox>>>,
+    closed: bool,
+}
 
 impl Listeners {
     pub(crate) fn add(&mut self) -> Events {
+        if self.closed {
+            return Events::closed();
+        }
         let inbox = Arc::new(Mutex::new(Inbox::default()));
-        self.0.push(Arc::downgrade(&inbox));
+        self.inboxes.push(Arc::downgrade(&inbox));
         Events(inbox)
     }
 
@@ -71,6 +77,7 @@ impl Listeners {
     }
 
     pub(crate) fn close(&mut self, wakes: &mut Wakes) {
+        self.closed = true;
         self.each(|inbox| {
             inbox.closed = true;
             wakes.push(inbox.waker.take());
@@ -78,7 +85,7 @@ impl Listeners {
     }
 
     fn each(&mut self, mut act: impl FnMut(&mut Inbox)) {
-        self.0.retain(|listener| {
+        self.inboxes.retain(|listener| {
             let Some(inbox) = listener.upgrade() else { return false };
             act(&mut inbox.lock().unwrap_or_else(PoisonError::into_inner));
             true

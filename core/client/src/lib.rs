@@ -56,3 +56,8 @@ pub use polymqtt_proto::qos::QoS;
 pub use polymqtt_proto::reason::ReasonCode;
 pub use polymqtt_proto::text::{TextError, Utf8String};
 pub use polymqtt_proto::topic::{TopicError, TopicFilter, TopicName};
+
+/// The README's example must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

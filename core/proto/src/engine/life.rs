@@ -48,6 +48,9 @@ pub(super) struct Life {
     /// Attempts since the last connection.
     attempt: u32,
     credential_refusals: u32,
+    /// CONNECTs sent since the last CONNACK. One without an answer may have made a new session, of which the next
+    /// CONNACK says that it is present.
+    unanswered: u32,
     goodbye: Option<Goodbye>,
     last_request: u64,
 }
@@ -191,6 +194,7 @@ impl Engine {
             return;
         }
         self.life.phase = Phase::Handshaking;
+        self.life.unanswered += 1;
         self.outbox.reset();
         self.unparsed = 0;
         self.unhandled = Frames::default();
@@ -220,6 +224,7 @@ impl Engine {
     /// CONNACK (section 3.2).
     pub(super) fn handle_connack(&mut self, now: Timestamp, connack: &ConnAck) -> Result<(), Error> {
         if connack.reason_code.is_error() {
+            self.life.unanswered = self.life.unanswered.saturating_sub(1);
             let properties = &connack.properties;
             let error = Error::from_reason("the server refused the connection", connack.reason_code)
                 .with_details(properties.reason_string.clone(), properties.user_properties.clone());
@@ -436,8 +441,12 @@ impl Engine {
             keep_alive,
             grant: grant.clone(),
         });
+        let earlier_unanswered = std::mem::take(&mut self.life.unanswered) > 1;
         if resumed {
             self.resume();
+            if earlier_unanswered {
+                self.subscriptions.session_doubted();
+            }
         } else {
             self.start_session(now);
         }

@@ -62,8 +62,9 @@ impl Engine {
 
     /// Whether the host should read from the transport.
     ///
-    /// Reading pauses while QoS 0 messages fill a stream, but only as long as nothing of ours waits for the server:
-    /// its answers travel behind those messages, and whoever waits for one may be the reader of that stream.
+    /// Reading pauses while QoS 0 messages (with version 3.1.1, which has no receive maximum, any messages) fill a
+    /// stream, but only as long as nothing of ours waits for the server: its answers travel behind those messages, and
+    /// whoever waits for one may be the reader of that stream.
     #[must_use]
     #[inline]
     pub fn wants_read(&self) -> bool {
@@ -208,10 +209,9 @@ impl Engine {
                 if !others.is_empty() {
                     self.inbound.hold(message.ack, u32::try_from(streams.len()).unwrap_or(u32::MAX));
                 }
-                others
-                    .iter()
-                    .try_for_each(|stream| self.push_to(*stream, message.clone()))
-                    .and_then(|()| self.push_to(*last, message))
+                others.iter().for_each(|stream| self.push_to(*stream, message.clone()));
+                self.push_to(*last, message);
+                Ok(())
             }
         };
         self.subscriptions.return_route(streams);
@@ -228,19 +228,16 @@ impl Engine {
     }
 
     #[inline]
-    fn push_to(&mut self, id: StreamId, message: Message) -> Result<(), Error> {
+    fn push_to(&mut self, id: StreamId, message: Message) {
         let Some(stream) = self.subscriptions.streams.get_mut(&id) else {
-            self.inbound.take(message.ack);
-            return Ok(());
+            return self.inbound.take(message.ack);
         };
         let fill = stream.fill();
-        if fill == Fill::Beyond {
-            if message.qos == QoS::AtMostOnce {
-                self.metrics.dropped_incoming += 1;
-                match stream.options.when_full {
-                    WhenStreamFull::DropNewest => return Ok(()),
-                    WhenStreamFull::DropOldest => drop(stream.drop_oldest()),
-                }
+        if fill == Fill::Beyond && message.qos == QoS::AtMostOnce {
+            self.metrics.dropped_incoming += 1;
+            match stream.options.when_full {
+                WhenStreamFull::DropNewest => return,
+                WhenStreamFull::DropOldest => drop(stream.drop_oldest()),
             }
         }
         let pauses = match message.qos {
@@ -256,7 +253,6 @@ impl Engine {
             stream.signalled = true;
             self.readable.push_back(id);
         }
-        Ok(())
     }
 
     /// Tells the host once that a stream has something.

@@ -5,8 +5,8 @@ use super::subscriptions::{Asked, Call, Subscription, SubscriptionState, Unsubsc
 use super::timers::Timer;
 use super::{Completion, Engine, Token};
 use crate::codec::{
-    AckProperties, SubAck, Subscribe, SubscribeProperties, SubscriptionOptions, UnsubAck, Unsubscribe,
-    UserProperties, Version,
+    AckProperties, RetainHandling, SubAck, Subscribe, SubscribeProperties, SubscriptionOptions, UnsubAck,
+    Unsubscribe, UserProperties, Version,
 };
 use crate::error::{Error, ErrorKind};
 use crate::qos::{PacketId, QoS};
@@ -185,7 +185,9 @@ impl Engine {
             return;
         };
         let limits = connection.grant.limits;
-        let wanted = |entry: &Subscription| entry.state == SubscriptionState::Wanted;
+        let wanted = |entry: &Subscription| {
+            matches!(entry.state, SubscriptionState::Wanted | SubscriptionState::Doubted)
+        };
         let numbers: Vec<u32> = self
             .subscriptions
             .entries
@@ -202,11 +204,16 @@ impl Engine {
             let Ok(packet_id) = self.slots.insert(Token::NONE, SlotState::Subscribe(number)) else {
                 return;
             };
+            let mut options = entry.options;
+            let again = entry.state == SubscriptionState::Doubted && limits.version == Version::V5;
+            if again && options.retain_handling == RetainHandling::SendAtSubscribe {
+                options.retain_handling = RetainHandling::SendIfNew;
+            }
             entry.state = SubscriptionState::Sent;
             entry.known_to_server = true;
             let packet = Subscribe {
                 packet_id,
-                filters: vec![(entry.filter.clone(), entry.options)],
+                filters: vec![(entry.filter.clone(), options)],
                 properties: SubscribeProperties {
                     subscription_identifier: entry.identifier.filter(|_| limits.subscription_identifiers),
                     user_properties: entry.user_properties.clone(),

@@ -30,6 +30,8 @@ pub(super) struct Subscription {
 pub(super) enum SubscriptionState {
     /// To be sent when there is a connection.
     Wanted,
+    /// Was granted, but the session may be another one: to be sent again, without asking for retained messages twice.
+    Doubted,
     /// SUBSCRIBE was sent on this connection.
     Sent,
     /// The server granted it.
@@ -230,7 +232,8 @@ impl Subscriptions {
     /// Makes more room in those of these streams that have none.
     pub(super) fn grow_reserves(&mut self, streams: &[StreamId]) {
         for stream in streams {
-            if let Some(stream) = self.streams.get_mut(stream).filter(|stream| stream.fill() == Fill::Beyond) {
+            if let Some(stream) = self.streams.get_mut(stream).filter(|stream| stream.fill() == Fill::Beyond)
+            {
                 stream.grow_reserve();
             }
         }
@@ -242,6 +245,15 @@ impl Subscriptions {
             stream.forget_unacknowledged();
             if stream.is_half_empty() {
                 self.full.remove(id);
+            }
+        }
+    }
+
+    /// The session that is present may be a new one without subscriptions.
+    pub(super) fn session_doubted(&mut self) {
+        for entry in self.entries.values_mut() {
+            if matches!(entry.state, SubscriptionState::Active(_)) {
+                entry.state = SubscriptionState::Doubted;
             }
         }
     }

@@ -1,0 +1,20 @@
+//! The engine against the model broker in virtual time, a file a topic.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod acks;
+mod backpressure;
+mod bad_bytes;
+mod connect;
+mod drain;
+mod journal;
+mod keep_alive;
+mod limits;
+mod publish_qos;
+mod queue;
+mod reconnect;
+mod resume;
+mod simulation;
+mod subscribe;
+mod support;
+mod v311;
