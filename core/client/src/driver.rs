@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
-use polymqtt_proto::engine::{Action, Transmit};
+use polymqtt_proto::engine::{Action, Answer, Transmit};
 use polymqtt_proto::error::{Error, ErrorKind};
 use polymqtt_proto::time::Timestamp;
 use tokio::io::{AsyncReadExt, AsyncWrite};
@@ -120,6 +120,10 @@ impl Driver {
         }
         if news.deadline || state.engine.deadline().is_some_and(|deadline| deadline <= now) {
             state.engine.handle_deadline(now);
+        }
+        while let Some((request, _)) = state.engine.poll_request() {
+            let error = Error::new(ErrorKind::Unsupported, "this client has nobody to ask for credentials");
+            state.engine.answer(now, request, Answer::Failed(error));
         }
         while let Some(action) = state.engine.poll_action() {
             let link = std::mem::replace(&mut self.link, Link::None);
