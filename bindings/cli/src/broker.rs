@@ -14,6 +14,11 @@ use crate::interrupt::Interrupt;
 use crate::output::note;
 use crate::users::{self, User};
 
+/// What users of the broker should know besides its options.
+const HELP: &str = "\
+To each message of MQTT 5 the broker adds the user property x-mqtt-client-id,
+and x-mqtt-sender where the publisher has a user name.";
+
 /// The path at which WebSocket clients find the broker.
 const WEBSOCKET_PATH: &str = "/mqtt";
 
@@ -21,7 +26,7 @@ const WEBSOCKET_PATH: &str = "/mqtt";
 const LONGEST_GOODBYE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_help = format!("{HELP}\n\n{}", exit::HELP))]
 pub(crate) struct BrokerArgs {
     /// The address to listen on, or its name; 0.0.0.0 for all of IPv4, :: for all
     #[arg(short = 'h', long, value_name = "HOST", default_value = "127.0.0.1", help_heading = "Listeners")]

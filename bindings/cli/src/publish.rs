@@ -183,10 +183,11 @@ async fn publish_all(client: &Client, source: Source) -> Result<(), Failure> {
     match source {
         Source::One(message) => {
             client.send(*message).await.map_err(|error| Failure::publishing(&error))?;
-            Ok(())
         }
-        Source::Lines(entries) => Pipeline::new(client).run(entries).await,
+        Source::Lines(entries) => Pipeline::new(client).run(entries).await?,
     }
+    // QoS 0 has no acknowledgement: that it left is all there is to know.
+    client.flush().await.map_err(|error| Failure::publishing(&error))
 }
 
 /// Publishing line after line without waiting for each acknowledgement.

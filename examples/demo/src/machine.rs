@@ -5,6 +5,13 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
+/// Processor time since the start in clock ticks, all processors together (`/proc/stat`).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Cpu {
+    pub(crate) busy_ticks: u64,
+    pub(crate) idle_ticks: u64,
+}
+
 /// Load averages and tasks (`/proc/loadavg`).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Load {
@@ -43,6 +50,30 @@ pub(crate) fn name() -> io::Result<String> {
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || "-._".contains(c) { c } else { '_' })
         .collect())
+}
+
+impl Cpu {
+    pub(crate) fn now() -> io::Result<Self> {
+        Self::parse(&read("/proc/stat")?).ok_or_else(|| unreadable("/proc/stat"))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut fields = text.lines().next()?.strip_prefix("cpu ")?.split_whitespace();
+        let mut ticks = || fields.next()?.parse::<u64>().ok();
+        let (user, nice, system, idle, waiting) = (ticks()?, ticks()?, ticks()?, ticks()?, ticks()?);
+        let (interrupts, soft_interrupts) = (ticks()?, ticks()?);
+        Some(Self {
+            busy_ticks: user + nice + system + interrupts + soft_interrupts,
+            idle_ticks: idle + waiting,
+        })
+    }
+
+    /// The part of the time since `earlier` that was busy, from 0 to 1.
+    pub(crate) fn busy_since(&self, earlier: &Self) -> f64 {
+        let busy = self.busy_ticks.saturating_sub(earlier.busy_ticks) as f64;
+        let idle = self.idle_ticks.saturating_sub(earlier.idle_ticks) as f64;
+        if busy + idle > 0.0 { busy / (busy + idle) } else { 0.0 }
+    }
 }
 
 impl Load {
@@ -107,6 +138,16 @@ fn unreadable(path: &str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cpu() {
+        let earlier = Cpu::parse("cpu  10 1 5 80 4 1 2 0 0 0\ncpu0 1 1\n").unwrap();
+        assert_eq!(earlier, Cpu { busy_ticks: 19, idle_ticks: 84 });
+        let now = Cpu { busy_ticks: 22, idle_ticks: 85 };
+        assert!((now.busy_since(&earlier) - 0.75).abs() < 1e-9);
+        assert_eq!(now.busy_since(&now), 0.0);
+        assert_eq!(Cpu::parse("cpu  10 1"), None);
+    }
 
     #[test]
     fn load() {

@@ -22,7 +22,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Write readings of load, memory and network, three lines a round
+    /// Write readings of processor, load, memory and network, four lines a round
     Readings {
         /// How many rounds
         #[arg(long, default_value_t = 48)]

@@ -4,22 +4,23 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::machine::{Load, Memory, Network};
+use crate::machine::{Cpu, Load, Memory, Network};
 
 /// One reading.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Reading {
     /// Counts the readings of one kind from 0, so that a lost or repeated one shows.
     pub(crate) sequence: u64,
+    pub(crate) value: Value,
     /// When it was taken, in microseconds since 1970.
     pub(crate) taken_us: u64,
-    pub(crate) value: Value,
 }
 
 /// What was read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Value {
+    Cpu(Cpu),
     Load(Load),
     Memory(Memory),
     Network(Network),
@@ -28,7 +29,7 @@ pub(crate) enum Value {
 impl Reading {
     /// A reading that was taken now.
     pub(crate) fn of(sequence: u64, value: Value) -> Self {
-        Self { sequence, taken_us: now_us(), value }
+        Self { sequence, value, taken_us: now_us() }
     }
 }
 
@@ -36,6 +37,7 @@ impl Value {
     /// The last level of the topic.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
+            Self::Cpu(_) => "cpu",
             Self::Load(_) => "load",
             Self::Memory(_) => "memory",
             Self::Network(_) => "network",

@@ -6,24 +6,21 @@ use std::time::{Duration, Instant};
 use crate::reading::now_us;
 use crate::view::View;
 
-/// Where there is no terminal, this often.
-const PLAIN_EVERY: Duration = Duration::from_secs(1);
-
 /// Reads JSON lines to the end of input. True when all the expected messages came, each once.
 pub(crate) fn show(expect: Option<u64>) -> io::Result<bool> {
     let mut out = io::stdout().lock();
     let terminal = out.is_terminal();
     let mut view = View::default();
     let mut start = None;
-    let mut last = Duration::ZERO;
+    let mut second = 0;
     let mut drawn = 0;
     for line in io::stdin().lock().lines() {
         let elapsed = start.get_or_insert_with(Instant::now).elapsed();
         view.take(&line?, now_us()).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         if terminal {
             drawn = redraw(&mut out, drawn, &view.lines(elapsed))?;
-        } else if elapsed - last >= PLAIN_EVERY {
-            last = elapsed;
+        } else if elapsed.as_secs() > second {
+            second = elapsed.as_secs();
             writeln!(out, "{}", view.line(elapsed))?;
         }
         out.flush()?;

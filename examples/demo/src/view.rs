@@ -5,16 +5,22 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::machine::{Load, Memory, Network};
+use crate::machine::{Cpu, Load, Memory, Network};
 use crate::reading::{Reading, Value};
 
 /// Columns of the bar and of the curve.
 const WIDTH: usize = 24;
 
+/// Columns of a message as it is shown: with its margin it fits a terminal of 80.
+const MESSAGE_WIDTH: usize = 66;
+
 /// What came in so far.
 #[derive(Debug, Default)]
 pub(crate) struct View {
-    load: Vec<Load>,
+    cpu: Option<Cpu>,
+    /// The part of the time that the processors were busy, from reading to reading.
+    busy: Vec<f64>,
+    load: Option<Load>,
     memory: Option<Memory>,
     network: Option<(u64, Network)>,
     /// Bytes a second, in and out.
@@ -27,6 +33,8 @@ pub(crate) struct View {
     pub(crate) repeated: u64,
     /// Microseconds from the reading to its arrival here.
     delays: Vec<u64>,
+    /// Topic and payload of the last message.
+    last: String,
 }
 
 /// The part of a JSON line that the view needs.
@@ -44,9 +52,15 @@ impl View {
         self.machine = topic.split('/').nth(1).unwrap_or_default().to_owned();
         self.received += 1;
         self.delays.push(now_us.saturating_sub(reading.taken_us));
+        self.last = format!("{topic}  {payload}").chars().take(MESSAGE_WIDTH).collect();
         self.count(&reading);
         match reading.value {
-            Value::Load(load) => self.load.push(load),
+            Value::Cpu(cpu) => {
+                if let Some(earlier) = self.cpu.replace(cpu) {
+                    self.busy.push(cpu.busy_since(&earlier));
+                }
+            }
+            Value::Load(load) => self.load = Some(load),
             Value::Memory(memory) => self.memory = Some(memory),
             Value::Network(network) => self.network(reading.taken_us, network),
         }
@@ -76,18 +90,13 @@ impl View {
 
     /// The whole view, for a terminal that is redrawn.
     pub(crate) fn lines(&self, elapsed: Duration) -> Vec<String> {
-        let load = self.load.last();
-        let curve = curve(&self.load);
         let memory = self.memory.as_ref();
         vec![
             format!("  {}   {:.0} s", self.machine, elapsed.as_secs_f64()),
             String::new(),
-            match load {
-                Some(load) => format!(
-                    "  load     {curve:<WIDTH$}  {:.2} now, {:.2} in 15 min, {} tasks run",
-                    load.one, load.fifteen, load.running
-                ),
-                None => "  load".to_owned(),
+            match self.busy.last() {
+                Some(busy) => format!("  cpu      {:<WIDTH$}  {:.0} % busy", curve(&self.busy), busy * 100.0),
+                None => "  cpu".to_owned(),
             },
             match memory {
                 Some(memory) => format!(
@@ -97,6 +106,16 @@ impl View {
                     memory.total_kib as f64 / 1024.0 / 1024.0
                 ),
                 None => "  memory".to_owned(),
+            },
+            match self.load {
+                Some(load) => {
+                    let averages = format!("{:.2}  {:.2}  {:.2}", load.one, load.five, load.fifteen);
+                    format!(
+                        "  load     {averages:<WIDTH$}  in 1, 5 and 15 min; {} of {} tasks run",
+                        load.running, load.tasks
+                    )
+                }
+                None => "  load".to_owned(),
             },
             match self.rates {
                 Some((received, sent)) => {
@@ -108,18 +127,19 @@ impl View {
                 None => "  network".to_owned(),
             },
             String::new(),
-            format!("  {}", self.counts()),
+            format!("  message  {}", self.last),
+            format!("  so far   {}", self.counts()),
         ]
     }
 
     /// The view in one line, for a file or a log.
     pub(crate) fn line(&self, elapsed: Duration) -> String {
-        let load = self.load.last().map_or_else(String::new, |load| format!("{:.2}", load.one));
+        let busy = self.busy.last().map_or_else(String::new, |busy| format!("{:.0} %", busy * 100.0));
         let memory =
             self.memory.as_ref().map_or_else(String::new, |memory| format!("{:.0} %", memory.used() * 100.0));
         let (received, sent) = self.rates.unwrap_or_default();
         format!(
-            "{:3.0} s  load {load}  memory {memory}  network in {} out {}  {}",
+            "{:3.0} s  cpu {busy}  memory {memory}  network in {} out {}  {}",
             elapsed.as_secs_f64(),
             bytes(received),
             bytes(sent),
@@ -158,13 +178,12 @@ fn bar(part: f64) -> String {
     format!("{}{}", "█".repeat(full), "░".repeat(WIDTH - full))
 }
 
-/// The load of the last readings; the highest of them fills the line.
-fn curve(load: &[Load]) -> String {
+/// The last parts of the time, each from 0 to 1.
+fn curve(parts: &[f64]) -> String {
     const STEPS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let shown = load.get(load.len().saturating_sub(WIDTH)..).unwrap_or_default();
-    let highest = shown.iter().fold(1.0_f64, |highest, load| highest.max(load.one));
-    let step = |load: &Load| {
-        let index = (load.one / highest * (STEPS.len() - 1) as f64).round() as usize;
+    let shown = parts.get(parts.len().saturating_sub(WIDTH)..).unwrap_or_default();
+    let step = |part: &f64| {
+        let index = (part * (STEPS.len() - 1) as f64).round() as usize;
         STEPS.get(index).copied().unwrap_or('█')
     };
     shown.iter().map(step).collect()
@@ -185,7 +204,7 @@ mod tests {
     use super::*;
 
     fn taken(view: &mut View, sequence: u64, value: Value, taken_us: u64) {
-        let reading = Reading { sequence, taken_us, value };
+        let reading = Reading { sequence, value, taken_us };
         let payload = serde_json::to_string(&reading).unwrap();
         let line = json!({ "topic": "machines/here/x", "payload": payload, "qos": 1, "retain": false });
         view.take(&line.to_string(), taken_us + 500).unwrap();
@@ -218,6 +237,8 @@ mod tests {
         let mut view = View::default();
         let load = Load { one: 12.34, five: 10.0, fifteen: 9.87, running: 12, tasks: 1234 };
         for sequence in 0..100 {
+            let cpu = Cpu { busy_ticks: sequence * 2, idle_ticks: sequence };
+            taken(&mut view, sequence, Value::Cpu(cpu), sequence);
             taken(&mut view, sequence, Value::Load(load), sequence);
             taken(&mut view, sequence, memory(), sequence);
         }

@@ -21,9 +21,7 @@ pub(crate) struct Broker {
 pub(crate) fn both() -> [(&'static str, Broker); 2] {
     [
         ("polymqtt broker", Broker::embedded(&["-p", "0"])),
-        // Of more QoS 2 messages in flight than this from a publisher of version 3.1.1, which is not told the bound,
-        // mosquitto 2.0.11 acknowledges all and delivers some.
-        ("mosquitto", Broker::mosquitto("allow_anonymous true\nmax_inflight_messages 1000")),
+        ("mosquitto", Broker::mosquitto("allow_anonymous true")),
     ]
 }
 
@@ -51,12 +49,8 @@ impl Broker {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let file = folder.path().join("mosquitto.conf");
-        // As root it would become a user that may not read the folder. With its default of 20 messages in flight,
-        // mosquitto 2.0.11 forgets QoS 2 messages that came in a burst until the next one comes.
-        let text = format!(
-            "user root\nlog_dest stderr\nlistener {port} 127.0.0.1\nmax_inflight_messages 0\n\
-             max_queued_messages 0\n{configuration}\n"
-        );
+        // As root it would become a user that may not read the folder.
+        let text = format!("user root\nlog_dest stderr\nlistener {port} 127.0.0.1\n{configuration}\n");
         fs::write(&file, text).unwrap();
         let mut command = Command::new("mosquitto");
         // Debian has it where only root's PATH looks.

@@ -35,9 +35,8 @@ pub enum DecodeError {
         /// The receiver's maximum packet size, in bytes.
         maximum: u32,
     },
-    /// A topic alias is zero or above the receiver's maximum [MQTT-3.3.2-8], [MQTT-3.3.2-9], or stands for nothing:
-    /// reason code 0x94.
-    #[error("PUBLISH with a topic alias that is 0, above the maximum, or not assigned")]
+    /// A topic alias is zero or above the receiver's maximum [MQTT-3.3.2-8], [MQTT-3.3.2-9]: reason code 0x94.
+    #[error("PUBLISH with a topic alias that is 0 or above the maximum")]
     TopicAliasInvalid,
     /// A topic name breaks a rule, such as holding a wildcard [MQTT-3.3.2-2]: reason code 0x90.
     #[error("invalid topic name in {packet}: {error}")]

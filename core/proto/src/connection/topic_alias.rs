@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU16;
 
-use crate::codec::DecodeError;
+use crate::codec::{DecodeError, PacketType};
 use crate::topic::TopicName;
 
 /// How many topic aliases the server may assign.
@@ -32,7 +32,12 @@ impl IncomingAliases {
 
     /// The topic that the server means [MQTT-3.3.2-9], [MQTT-3.3.2-12].
     pub(crate) fn resolve(&self, alias: NonZeroU16) -> Result<TopicName, DecodeError> {
+        if alias.get() > INCOMING_ALIASES {
+            return Err(DecodeError::TopicAliasInvalid);
+        }
         let index = usize::from(alias.get() - 1);
-        self.topics.get(index).cloned().flatten().ok_or(DecodeError::TopicAliasInvalid)
+        let what = "a topic alias that stands for no topic";
+        let unknown = DecodeError::Protocol { packet: PacketType::Publish, what };
+        self.topics.get(index).cloned().flatten().ok_or(unknown)
     }
 }

@@ -20,6 +20,10 @@ use crate::time::Timestamp;
 /// Messages of at least this many bytes have their packet's size worked out before they are accepted.
 const CERTAINLY_FITS: usize = 1 << 20;
 
+/// QoS 2 messages in flight with version 3.1.1, where a server can't announce its receive maximum: mosquitto takes 20 of
+/// QoS 1 and 2 unless it is told otherwise, and ends the connection at the next. One is left for QoS 1.
+const EXACTLY_ONCE_V311: usize = 19;
+
 /// A message that was not accepted, given back with the reason.
 #[derive(Debug)]
 pub struct Rejected {
@@ -125,6 +129,12 @@ impl Engine {
             return false;
         };
         if !connection.replay.is_empty() || !self.outbox.has_room() {
+            return false;
+        }
+        if message.qos == QoS::ExactlyOnce
+            && connection.grant.limits.version == Version::V311
+            && self.slots.exactly_once() >= EXACTLY_ONCE_V311
+        {
             return false;
         }
         message.qos == QoS::AtMostOnce

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::engine::Token;
 use crate::message::Message;
-use crate::qos::PacketId;
+use crate::qos::{PacketId, QoS};
 
 /// Identifiers that rest before they are used again, so that a late duplicate of an acknowledgement misses the next
 /// operation.
@@ -18,6 +18,8 @@ pub(crate) struct Slots {
     next_sequence: u64,
     /// Bytes of the messages that wait for PUBACK or PUBREC.
     bytes: usize,
+    /// QoS 2 messages whose PUBCOMP has not come.
+    exactly_once: usize,
 }
 
 #[derive(Debug)]
@@ -54,6 +56,14 @@ impl SlotState {
         matches!(self, Self::Publish { .. } | Self::Released)
     }
 
+    fn is_exactly_once(&self) -> bool {
+        match self {
+            Self::Publish { message, .. } => message.qos() == QoS::ExactlyOnce,
+            Self::Released => true,
+            _ => false,
+        }
+    }
+
     #[inline]
     fn size(&self) -> usize {
         match self {
@@ -68,12 +78,13 @@ impl Slots {
     #[inline]
     pub(crate) fn insert(&mut self, token: Token, state: SlotState) -> Result<PacketId, SlotState> {
         let sequence = self.sequence();
-        let size = state.size();
+        let (size, exactly_once) = (state.size(), usize::from(state.is_exactly_once()));
         let slot = Slot { sequence, token, state };
         let may_grow = self.slots.len() < usize::from(u16::MAX);
         if self.free.len() <= RESTING && may_grow {
             self.slots.push(slot);
             self.bytes += size;
+            self.exactly_once += exactly_once;
             let id = u16::try_from(self.slots.len()).ok().and_then(PacketId::new);
             return id.ok_or(SlotState::Free);
         }
@@ -84,6 +95,7 @@ impl Slots {
             (Some(place), Some(id)) => {
                 *place = slot;
                 self.bytes += size;
+                self.exactly_once += exactly_once;
                 Ok(id)
             }
             _ => Err(slot.state),
@@ -101,6 +113,7 @@ impl Slots {
         self.free.retain(|index| *index != id.get() - 1);
         let sequence = self.sequence();
         self.bytes += state.size();
+        self.exactly_once += usize::from(state.is_exactly_once());
         if let Some(slot) = self.slots.get_mut(index_of(id)) {
             *slot = Slot { sequence, token: Token::NONE, state };
         }
@@ -121,6 +134,7 @@ impl Slots {
             return None;
         }
         self.bytes -= state.size();
+        self.exactly_once -= usize::from(state.is_exactly_once());
         self.free.push_back(id.get() - 1);
         Some((slot.token, state))
     }
@@ -169,6 +183,12 @@ impl Slots {
     #[inline]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// QoS 2 messages whose PUBCOMP has not come.
+    #[inline]
+    pub(crate) fn exactly_once(&self) -> usize {
+        self.exactly_once
     }
 
     /// How many identifiers are in use.

@@ -1,0 +1,95 @@
+//! The broker of the crate `mqtt5`, in this process, its sessions in memory.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mqtt5::broker::auth::PasswordAuthProvider;
+use mqtt5::broker::config::{StorageBackend, StorageConfig, TlsConfig};
+use mqtt5::broker::{BrokerConfig, MqttBroker};
+use tokio::task::JoinHandle;
+
+use crate::{Certificates, PASSWORD, USER};
+
+/// A broker that runs in a task, and ends when this is dropped.
+#[derive(Debug)]
+pub struct Embedded {
+    port: u16,
+    tls_port: Option<u16>,
+    task: JoinHandle<()>,
+}
+
+/// What differs from the broker's defaults.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Setup<'a> {
+    /// Only [`USER`] with [`PASSWORD`] may connect.
+    pub users: bool,
+    /// The largest packet it takes, in bytes.
+    pub maximum_packet_size: Option<usize>,
+    /// Certificates for a TLS listener beside the plain one, and whether it asks clients for theirs.
+    pub tls: Option<(&'a Certificates, bool)>,
+}
+
+impl Embedded {
+    /// A broker with its defaults.
+    pub async fn start() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    /// A broker that is set up like this, ready for clients.
+    pub async fn with(setup: Setup<'_>) -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let storage = StorageConfig::new()
+            .with_backend(StorageBackend::Memory)
+            .with_cleanup_interval(Duration::from_secs(60));
+        let mut config = BrokerConfig::default().with_bind_address(any).with_storage(storage);
+        config.auth_config.rate_limit.enabled = false;
+        if let Some(bytes) = setup.maximum_packet_size {
+            config = config.with_max_packet_size(bytes);
+        }
+        if let Some((certificates, require_client)) = setup.tls {
+            let path = |name| certificates.path(name);
+            let mut tls = TlsConfig::new(path("server.pem"), path("server.key")).with_bind_address(any);
+            if require_client {
+                tls = tls.with_ca_file(path("ca.pem")).with_require_client_cert(true);
+            }
+            config = config.with_tls(tls);
+        }
+        let mut broker = MqttBroker::with_config(config).await.expect("the broker starts");
+        if setup.users {
+            let provider = PasswordAuthProvider::new();
+            provider.add_user(USER, PASSWORD).expect("a valid password");
+            broker = broker.with_auth_provider(Arc::new(provider));
+        }
+        let port = broker.local_addr().expect("an address").port();
+        let tls_port = broker.tls_local_addr().map(|address| address.port());
+        let mut ready = broker.ready_receiver();
+        let task = tokio::spawn(async move { broker.run().await.expect("the broker runs") });
+        ready.wait_for(|ready| *ready).await.expect("the broker becomes ready");
+        Self { port, tls_port, task }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("mqtt://127.0.0.1:{}", self.port)
+    }
+
+    /// Its port, on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The port of its TLS listener.
+    #[must_use]
+    pub fn tls_port(&self) -> u16 {
+        self.tls_port.expect("the broker was set up with TLS")
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,23 @@
+//! polymqtt against real brokers and bad networks: a file a topic, one program so that tests run side by side.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends by panicking; clippy's own exception knows test functions only, not their helpers"
+)]
+
+mod blocking;
+mod bounds;
+mod cancelling;
+mod clients;
+mod connecting;
+mod disconnecting;
+mod faults;
+mod misbehaving_servers;
+mod publishing;
+mod sessions;
+mod subscribing;
+mod tls;
+mod wills;
