@@ -33,6 +33,13 @@ pub struct AckProperties {
     pub user_properties: UserProperties,
 }
 
+/// The broker of the crate mqtt5 answers a PUBREL that it does not know with reason code 0x92 in version 3.1.1 too,
+/// which has none. Refusing that would end each connection of a resumed session at the same packet, for ever.
+fn is_stray_reason(packet_type: PacketType, frame: &Frame<'_>) -> bool {
+    packet_type == PacketType::PubComp
+        && matches!(frame.body(), [_, _, reason] | [_, _, reason, 0] if *reason == ReasonCode::PacketIdentifierNotFound as u8)
+}
+
 impl Ack {
     /// An ack that says success.
     #[must_use]
@@ -58,10 +65,10 @@ impl Ack {
         if reader.is_empty() {
             return Ok(Self::success(packet_id));
         }
-        if !version.has_properties() {
-            return Err(reader.malformed("bytes behind its packet identifier"));
+        if version.has_properties() || is_stray_reason(packet_type, frame) {
+            return Self::decode_reason(packet_id, reader);
         }
-        Self::decode_reason(packet_id, reader)
+        Err(reader.malformed("bytes behind its packet identifier"))
     }
 
     /// The forms that version 5 adds: reason code alone, or with properties (section 3.4.2.1).
@@ -200,6 +207,14 @@ mod tests {
     }
 
     #[test]
+    fn a_stray_reason_code_of_version_311_is_read() {
+        let mut buf = BytesMut::from(&b"\x70\x03\x00\x01\x92"[..]);
+        let mut frames = super::super::take_frames(&mut buf, 100).unwrap();
+        let ack = Ack::decode(PacketType::PubComp, V311, &frames.next().unwrap()).unwrap();
+        assert_eq!(ack.reason_code, ReasonCode::PacketIdentifierNotFound);
+    }
+
+    #[test]
     fn refusals() {
         for version in [V311, V5] {
             refused(version, 0x82, b"\x40\x02\x00\x00");
@@ -210,6 +225,7 @@ mod tests {
             refused(version, 0x81, b"\x60\x02\x00\x01");
         }
         refused(V311, 0x81, b"\x40\x03\x00\x01\x00");
+        refused(V311, 0x81, b"\x70\x03\x00\x01\x00");
         // A code of another packet [MQTT-3.4.2-1], [MQTT-3.7.2-1], and none at all.
         refused(V5, 0x82, b"\x40\x03\x00\x01\x92");
         refused(V5, 0x82, b"\x70\x03\x00\x01\x10");

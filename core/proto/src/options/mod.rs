@@ -52,6 +52,10 @@ pub struct Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnSessionLost {
     /// QoS 1 is sent again as a new message, so that the server may get it twice; QoS 2 ends indeterminate.
+    ///
+    /// One loss can't be seen: when the server loses the session and the CONNACK that would say so is lost too, the
+    /// next one tells of the new session. QoS 2 messages in flight are then sent again, and the server may get them
+    /// twice.
     #[default]
     Resend,
     /// Everything in flight ends indeterminate.
