@@ -49,8 +49,8 @@ pub use polymqtt_proto::engine::{
 pub use polymqtt_proto::error::{Error, ErrorKind};
 pub use polymqtt_proto::message::Message;
 pub use polymqtt_proto::options::{
-    ClientCertificate, OnSessionLost, Options, Pem, QueueOptions, ReconnectOptions, Scheme, Server,
-    TlsOptions, WhenFull, Will,
+    ClientCertificate, OnSessionLost, Options, Pem, ProtocolVersion, QueueOptions, ReconnectOptions,
+    RedirectOptions, Scheme, Server, TlsOptions, WhenFull, Will,
 };
 pub use polymqtt_proto::qos::QoS;
 pub use polymqtt_proto::reason::ReasonCode;

@@ -79,6 +79,13 @@ pub struct SubscriptionOptions {
     pub retain_handling: RetainHandling,
 }
 
+impl SubscriptionOptions {
+    /// Whether they say what version 3.1.1, which has only the quality of service, can't.
+    pub(crate) fn needs_v5(self) -> bool {
+        self != Self { maximum_qos: self.maximum_qos, ..Self::default() }
+    }
+}
+
 /// Which retained messages arrive when subscribing (section 3.8.3.1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]

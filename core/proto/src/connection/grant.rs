@@ -95,6 +95,9 @@ impl Limits {
     /// Whether the server takes this message.
     #[inline]
     pub(crate) fn check_message(&self, message: &Message) -> Result<(), Error> {
+        if message.properties.is_some() && self.version == Version::V311 {
+            return Err(Error::new(ErrorKind::Unsupported, "a message's properties need MQTT 5"));
+        }
         if message.qos > self.maximum_qos {
             return Err(self.above_maximum_qos(message.qos));
         }
@@ -114,6 +117,9 @@ impl Limits {
         filter: &TopicFilter,
         options: &SubscriptionOptions,
     ) -> Result<(), Error> {
+        if self.version == Version::V311 {
+            check_v311(options)?;
+        }
         let unsupported = |what: &str, code| {
             Err(Error::new(ErrorKind::Unsupported, format!("{what}, as {filter:?} needs"))
                 .with_reason_code(code))
@@ -165,4 +171,13 @@ impl Limits {
         let what = format!("the message has QoS {qos}: the server takes at most QoS {maximum}");
         Error::new(ErrorKind::Unsupported, what).with_reason_code(ReasonCode::QoSNotSupported)
     }
+}
+
+/// Of the subscription options, version 3.1.1 has only the quality of service.
+pub(crate) fn check_v311(options: &SubscriptionOptions) -> Result<(), Error> {
+    if !options.needs_v5() {
+        return Ok(());
+    }
+    let what = "no_local, retain_as_published and retain_handling need MQTT 5";
+    Err(Error::new(ErrorKind::Unsupported, what))
 }

@@ -6,6 +6,7 @@ mod topic_alias;
 
 use std::collections::VecDeque;
 
+pub(crate) use grant::check_v311;
 pub use grant::{Grant, Limits};
 pub(crate) use keep_alive::{KeepAlive, KeepAliveStep};
 pub(crate) use topic_alias::{INCOMING_ALIASES, IncomingAliases};

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::timers::Timer;
-use super::{Action, Answer, Completion, Engine, Event, Request, RequestId, Token, Undelivered};
+use super::{Action, Answer, Completion, Engine, Event, Request, RequestId, Token, Undelivered, version};
 use crate::codec::{
     Ack, ConnAck, Connect, ConnectProperties, Disconnect, DisconnectProperties, Frames, PacketType, Version,
 };
 use crate::connection::{Connection, Grant, INCOMING_ALIASES, IncomingAliases, KeepAlive};
 use crate::error::{Error, ErrorKind};
-use crate::options::{OnSessionLost, Server, Settings};
+use crate::options::{OnSessionLost, Server};
 use crate::reason::ReasonCode;
 use crate::session::{Record, SlotState};
 use crate::text::Utf8String;
@@ -43,8 +43,6 @@ pub(super) struct Life {
     was_connected: bool,
     /// Whether there is a session of an earlier process to go on with.
     pub(super) restored: bool,
-    /// The server of the current or next attempt.
-    server: usize,
     /// Attempts since the last connection.
     attempt: u32,
     credential_refusals: u32,
@@ -111,16 +109,6 @@ impl Life {
         let what = if self.is_ended() { "the client is closed" } else { "the client is disconnecting" };
         Error::new(ErrorKind::Closed, what)
     }
-}
-
-/// The client identifier to begin with: the user's, or a generated one where MQTT 3.1.1 needs it.
-pub(super) fn client_id(settings: &Settings, number: u128) -> Utf8String {
-    if settings.version == Version::V5 || !settings.client_id.is_empty() {
-        return settings.client_id.clone();
-    }
-    // At most 23 characters of 0-9 and a-z, which every server accepts [MQTT-3.1.3-5].
-    let generated = format!("polymqtt{:015x}", number >> 68);
-    Utf8String::try_from(generated).unwrap_or_default()
 }
 
 impl Engine {
@@ -212,11 +200,19 @@ impl Engine {
             Phase::Opening => self.attempt_failed(now, error),
             Phase::Handshaking => {
                 let what = format!("the connection was closed before CONNACK ({error})");
-                self.attempt_failed(now, Error::new(ErrorKind::Transport, what));
+                let error = Error::new(ErrorKind::Transport, what);
+                if !self.fell_back(now, &error) {
+                    self.attempt_failed(now, error);
+                }
             }
             Phase::Connected => self.connection_lost(now, error),
             Phase::Closing { reason: Some(reason), established: true } => self.connection_lost(now, reason),
-            Phase::Closing { reason: Some(reason), .. } => self.attempt_failed(now, reason),
+            Phase::Closing { reason: Some(reason), .. } => {
+                let falls_back = version::is_refused(&reason) && self.fell_back(now, &reason);
+                if !falls_back {
+                    self.attempt_failed(now, reason);
+                }
+            }
             Phase::Closing { reason: None, .. } => self.end(None),
         }
     }
@@ -226,23 +222,24 @@ impl Engine {
         if connack.reason_code.is_error() {
             self.life.unanswered = self.life.unanswered.saturating_sub(1);
             let properties = &connack.properties;
+            self.note_redirect(connack.reason_code, properties.server_reference.as_ref());
             let error = Error::from_reason("the server refused the connection", connack.reason_code)
                 .with_details(properties.reason_string.clone(), properties.user_properties.clone());
+            if !version::is_refused(&error) {
+                self.version_answered();
+            }
             self.close_transport(Action::Shutdown, Some(error));
             return Ok(());
         }
+        self.version_answered();
         let clean = self.clean_start();
         if clean && connack.session_present {
             let what = "CONNACK says that a session is present after a clean start [MQTT-3.2.2-2]";
             return Err(Error::new(ErrorKind::Protocol, what).with_reason_code(ReasonCode::ProtocolError));
         }
-        let grant = Grant::new(
-            self.settings.version,
-            connack,
-            &self.client_id,
-            self.settings.session_expiry,
-            self.settings.keep_alive,
-        );
+        let version = self.version();
+        let expiry = self.settings.session_expiry(version);
+        let grant = Grant::new(version, connack, &self.client_id, expiry, self.settings.keep_alive);
         self.established(now, grant);
         Ok(())
     }
@@ -250,6 +247,7 @@ impl Engine {
     /// The server says goodbye (section 3.14).
     pub(super) fn handle_disconnect(&mut self, disconnect: Disconnect) {
         let properties = disconnect.properties.map(|boxed| *boxed).unwrap_or_default();
+        self.note_redirect(disconnect.reason_code, properties.server_reference.as_ref());
         let error = Error::from_reason("the server disconnected", disconnect.reason_code)
             .with_details(properties.reason_string, properties.user_properties);
         self.close_transport(Action::Shutdown, Some(error));
@@ -267,12 +265,6 @@ impl Engine {
     /// Nothing arrives any more: closes without a goodbye that nobody would read.
     pub(super) fn abandon_connection(&mut self, error: Error) {
         self.close_transport(Action::Abort, Some(error));
-    }
-
-    /// The protocol version in use.
-    #[inline]
-    pub(super) fn version(&self) -> Version {
-        self.settings.version
     }
 
     /// Deadlines of connecting and disconnecting.
@@ -296,6 +288,7 @@ impl Engine {
         }
         if self.timers.take_due(Timer::Stable, now) {
             self.backoff.reset();
+            self.servers.settled();
         }
         if self.timers.take_due(Timer::Drain, now) {
             self.say_goodbye();
@@ -347,9 +340,25 @@ impl Engine {
 
     fn begin_attempt(&mut self, now: Timestamp) {
         self.life.attempt += 1;
-        let Some(server) = self.server().cloned() else {
+        let Some(server) = self.servers.choose() else {
             return self.end(Some(Error::new(ErrorKind::InvalidOption, "no server to connect to")));
         };
+        self.choose_version(&server);
+        self.need_client_id();
+        self.ask_and_open(now, server);
+    }
+
+    /// The same attempt again, as after an answer that asks for another try in another way.
+    pub(super) fn repeat_attempt(&mut self, now: Timestamp, error: &Error) {
+        self.outbox.reset();
+        if let Some(server) = self.servers.current().cloned() {
+            let wait = Some(Duration::ZERO);
+            self.events.push_back(Event::Disconnected { error: Some(error.clone()), retry_in: wait });
+            self.ask_and_open(now, server);
+        }
+    }
+
+    fn ask_and_open(&mut self, now: Timestamp, server: Server) {
         let attempt = self.life.attempt;
         self.events.push_back(Event::Connecting { server: server.clone(), attempt });
         self.timers.set(Timer::Connect, Some(now + self.settings.connect_timeout));
@@ -363,22 +372,24 @@ impl Engine {
     }
 
     fn open(&mut self) {
-        if let Some(server) = self.server().cloned() {
+        if let Some(server) = self.servers.current().cloned() {
             self.life.phase = Phase::Opening;
             self.actions.push_back(Action::Open(server));
         }
     }
 
-    fn server(&self) -> Option<&Server> {
-        self.settings.servers.get(self.life.server % self.settings.servers.len().max(1))
-    }
-
     fn connect_packet(&self) -> Connect {
         let settings = &self.settings;
-        let properties = match settings.version {
+        let version = self.version();
+        let session_expiry = settings.session_expiry(version);
+        let shares_secrets = self.shares_secrets();
+        // A provider was asked for this very server.
+        let credentials =
+            Some(&settings.credentials).filter(|_| shares_secrets || settings.credentials_from_host);
+        let properties = match version {
             Version::V311 => ConnectProperties::default(),
             Version::V5 => ConnectProperties {
-                session_expiry_interval: (settings.session_expiry > 0).then_some(settings.session_expiry),
+                session_expiry_interval: (session_expiry > 0).then_some(session_expiry),
                 receive_maximum: Some(settings.receive_maximum),
                 maximum_packet_size: Some(settings.maximum_packet_size),
                 topic_alias_maximum: Some(INCOMING_ALIASES),
@@ -387,14 +398,23 @@ impl Engine {
             },
         };
         Connect {
-            version: settings.version,
+            version,
             clean_start: self.clean_start(),
             keep_alive: settings.keep_alive,
             client_id: self.client_id.clone(),
-            username: settings.credentials.username.clone(),
-            password: settings.credentials.password.clone(),
-            will: settings.will.clone(),
+            username: credentials.and_then(|credentials| credentials.username.clone()),
+            password: credentials.and_then(|credentials| credentials.password.clone()),
+            will: settings.will.clone().filter(|_| shares_secrets),
             properties,
+        }
+    }
+
+    /// Version 3.1.1 gets a generated client identifier where the user gave none: of at most 23 characters of 0-9 and
+    /// a-z, which every server accepts [MQTT-3.1.3-5].
+    pub(super) fn need_client_id(&mut self) {
+        if self.version() == Version::V311 && self.client_id.is_empty() {
+            let generated = format!("polymqtt{:015x}", self.number >> 68);
+            self.client_id = Utf8String::try_from(generated).unwrap_or_default();
         }
     }
 
@@ -402,15 +422,16 @@ impl Engine {
     /// is its expiry too, so there it is the same each time.
     fn clean_start(&self) -> bool {
         let goes_on = self.life.was_connected || self.life.restored;
-        self.settings.clean_start && (self.settings.version == Version::V311 || !goes_on)
+        self.settings.clean_start && (self.version() == Version::V311 || !goes_on)
     }
 
     fn disconnect_packet(&self, with_will: bool) -> Disconnect {
         let reason_code = if with_will { ReasonCode::DisconnectWithWill } else { ReasonCode::Success };
         let mut disconnect = Disconnect::with_reason(reason_code);
         // The default expiry is for reconnecting only: an orderly goodbye ends the session.
-        if self.version() == Version::V5 && !self.settings.lasting_session && self.settings.session_expiry > 0
-        {
+        let version = self.version();
+        let outlives = self.settings.session_expiry(version) > 0 && !self.settings.lasting_session(version);
+        if version == Version::V5 && outlives {
             let properties = DisconnectProperties { session_expiry_interval: Some(0), ..Default::default() };
             disconnect.properties = Some(Box::new(properties));
         }
@@ -501,17 +522,22 @@ impl Engine {
         self.unclaimed.connection_lost();
         self.forget_subscribe_packets();
         self.fail_flushes(false, &error);
-        self.retry_or_end(now, error);
+        let reconnects = self.settings.reconnect.is_some();
+        if !(reconnects && self.redirected(now, &error)) {
+            self.retry_or_end(now, error);
+        }
     }
 
     /// An attempt failed before CONNACK accepted it.
-    fn attempt_failed(&mut self, now: Timestamp, error: Error) {
+    pub(super) fn attempt_failed(&mut self, now: Timestamp, error: Error) {
         self.timers.set(Timer::Connect, None);
         self.outbox.reset();
+        if self.redirected(now, &error) {
+            return;
+        }
         let first = self.life.connect.is_some() && !self.settings.keep_trying;
-        self.life.server = self.life.server.wrapping_add(1);
-        let servers = u32::try_from(self.settings.servers.len()).unwrap_or(u32::MAX);
-        if first && self.life.attempt >= servers {
+        self.servers.failed();
+        if first && self.life.attempt >= self.servers.len() && !self.servers.has_detour() {
             return self.end(Some(error));
         }
         self.retry_or_end(now, error);
@@ -525,9 +551,17 @@ impl Engine {
             return self.end(Some(error));
         };
         // Every server of the list is tried before the next wait.
-        let servers = u32::try_from(self.settings.servers.len()).unwrap_or(u32::MAX).max(1);
-        let wraps = self.life.attempt.is_multiple_of(servers);
+        let wraps = self.life.attempt.is_multiple_of(self.servers.len()) && !self.servers.has_detour();
         let wait = if wraps { self.backoff.next(&reconnect) } else { Duration::ZERO };
+        self.wait(now, wait, error);
+    }
+
+    /// Goes on with the next attempt without waiting.
+    pub(super) fn retry_at_once(&mut self, now: Timestamp, error: Error) {
+        self.wait(now, Duration::ZERO, error);
+    }
+
+    fn wait(&mut self, now: Timestamp, wait: Duration, error: Error) {
         self.life.phase = Phase::Waiting;
         self.timers.set(Timer::Reconnect, Some(now + wait));
         self.events.push_back(Event::Disconnected { error: Some(error), retry_in: Some(wait) });
@@ -543,7 +577,7 @@ impl Engine {
     }
 
     /// The end, in order or with an error: every operation ends.
-    fn end(&mut self, error: Option<Error>) {
+    pub(super) fn end(&mut self, error: Option<Error>) {
         let undelivered = self.undelivered();
         self.life.phase = Phase::Ended;
         self.connection = None;

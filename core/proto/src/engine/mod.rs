@@ -23,12 +23,15 @@ mod output;
 mod publish;
 mod queue;
 mod receive;
+mod redirect;
 mod router;
+mod servers;
 mod stream;
 mod subscribe;
 mod subscriptions;
 mod timers;
 mod unclaimed;
+mod version;
 
 use std::collections::VecDeque;
 
@@ -45,11 +48,13 @@ pub use self::output::{
 pub use self::publish::Rejected;
 use self::publish::{Flush, PublishTimeouts};
 use self::queue::Queue;
+use self::servers::Servers;
 pub use self::stream::{StreamId, StreamOptions, WhenStreamFull};
 pub use self::subscribe::SubscribeRequest;
 use self::subscriptions::Subscriptions;
 use self::timers::Timers;
 use self::unclaimed::Unclaimed;
+use self::version::Versions;
 use crate::codec::{EncodeError, Frames};
 use crate::connection::{Connection, Grant};
 use crate::error::Error;
@@ -66,7 +71,11 @@ pub struct Engine {
     life: Life,
     backoff: Backoff,
     timers: Timers,
+    servers: Servers,
+    versions: Versions,
     client_id: Utf8String,
+    /// Names the client where it needs a name and has none.
+    number: u128,
 
     connection: Option<Connection>,
     outbox: Outbox,
@@ -105,15 +114,17 @@ impl Engine {
     #[must_use]
     pub fn new(settings: Settings, entropy: [u8; 16], now: Timestamp) -> Self {
         let number = u128::from_le_bytes(entropy);
-        let client_id = life::client_id(&settings, number);
         Self {
             queue: Queue::new(settings.queue),
+            servers: Servers::new(&settings.servers),
+            versions: Versions::default(),
+            client_id: settings.client_id.clone(),
+            number,
             settings,
             now,
             life: Life::default(),
             backoff: Backoff::new(number as u64),
             timers: Timers::default(),
-            client_id,
             connection: None,
             outbox: Outbox::default(),
             unparsed: 0,

@@ -97,6 +97,13 @@ pub enum Event {
         /// In how long the next attempt begins; `None` when there will be none.
         retry_in: Option<Duration>,
     },
+    /// The server sends the client to another one (v5, section 4.11), where the next attempt goes.
+    Redirected {
+        /// Where to.
+        to: Server,
+        /// Whether for good; else for this time.
+        moved: bool,
+    },
     /// The server no longer has the session: subscriptions are made anew.
     SessionLost,
     /// Messages were dropped since the last such event, by a policy or because no stream was for them.
@@ -125,6 +132,10 @@ impl fmt::Display for Event {
                     Some(wait) => write!(f, "; next attempt in {:.1} s", wait.as_secs_f64()),
                     None => Ok(()),
                 }
+            }
+            Self::Redirected { to, moved: true } => write!(f, "the server has moved to {to}"),
+            Self::Redirected { to, moved: false } => {
+                write!(f, "the server sends the client to {to} this time")
             }
             Self::SessionLost => f.write_str("the server no longer has the session"),
             Self::Dropped { outgoing, incoming } => {

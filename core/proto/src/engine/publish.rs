@@ -111,10 +111,10 @@ impl Engine {
             return Err(self.life.closed_error());
         }
         if let Some(properties) = message.properties() {
-            check_properties(self.settings.version, properties, message.payload())?;
+            check_properties(self.version(), properties, message.payload())?;
         }
         if message.payload.len() >= CERTAINLY_FITS {
-            check_size(self.settings.version, message)?;
+            check_size(self.version(), message)?;
         }
         match &self.connection {
             Some(connection) => connection.grant.limits.check_message(message),

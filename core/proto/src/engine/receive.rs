@@ -220,7 +220,7 @@ impl Engine {
 
     /// Whether a message of version 3.1.1, which has no receive maximum, finds no room where reading can't pause.
     fn is_overrun(&self, streams: &[StreamId], qos: QoS) -> bool {
-        let unbounded = self.settings.version == Version::V311 && qos != QoS::AtMostOnce;
+        let unbounded = self.version() == Version::V311 && qos != QoS::AtMostOnce;
         let beyond = |id: &StreamId| {
             self.subscriptions.streams.get(id).is_some_and(|stream| stream.fill() == Fill::Beyond)
         };
@@ -229,6 +229,7 @@ impl Engine {
 
     #[inline]
     fn push_to(&mut self, id: StreamId, message: Message) {
+        let version = self.version();
         let Some(stream) = self.subscriptions.streams.get_mut(&id) else {
             return self.inbound.take(message.ack);
         };
@@ -243,7 +244,7 @@ impl Engine {
         let pauses = match message.qos {
             QoS::AtMostOnce => fill != Fill::Room,
             // Without a receive maximum nothing else bounds what the server sends.
-            _ => fill == Fill::Beyond && self.settings.version == Version::V311,
+            _ => fill == Fill::Beyond && version == Version::V311,
         };
         if pauses {
             self.subscriptions.full.insert(id);
@@ -357,7 +358,7 @@ impl Engine {
     /// A message that no stream is for. QoS 1 and 2 of a session that lasts wait, unacknowledged, for a stream;
     /// everything else is acknowledged and counted.
     fn hold_unclaimed(&mut self, message: Message) {
-        if message.ack.is_none() || !self.settings.lasting_session {
+        if message.ack.is_none() || !self.settings.lasting_session(self.version()) {
             self.metrics.dropped_incoming += 1;
             self.inbound.take(message.ack);
             return;

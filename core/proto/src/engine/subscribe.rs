@@ -8,6 +8,7 @@ use crate::codec::{
     AckProperties, RetainHandling, SubAck, Subscribe, SubscribeProperties, SubscriptionOptions, UnsubAck,
     Unsubscribe, UserProperties, Version,
 };
+use crate::connection::check_v311;
 use crate::error::{Error, ErrorKind};
 use crate::qos::{PacketId, QoS};
 use crate::reason::ReasonCode;
@@ -131,7 +132,7 @@ impl Engine {
     /// Lets go of a stream without a goodbye, as when its handle is dropped: unsubscribes, unless the user asked for
     /// a session that lasts; then the server goes on collecting for it.
     pub fn release(&mut self, now: Timestamp, stream: StreamId) {
-        if !self.settings.lasting_session {
+        if !self.settings.lasting_session(self.version()) {
             return self.unsubscribe(now, stream, Token::NONE);
         }
         self.tick(now);
@@ -157,11 +158,8 @@ impl Engine {
             return Err(Error::new(ErrorKind::Unsupported, "user properties need MQTT 5"));
         }
         for (filter, options) in &request.filters {
-            let plain =
-                SubscriptionOptions { maximum_qos: options.maximum_qos, ..SubscriptionOptions::default() };
-            if v311 && *options != plain {
-                let what = "no_local, retain_as_published and retain_handling need MQTT 5";
-                return Err(Error::new(ErrorKind::Unsupported, what));
+            if v311 {
+                check_v311(options)?;
             }
             if let Some(connection) = &self.connection {
                 connection.grant.limits.check_filter(filter, options)?;

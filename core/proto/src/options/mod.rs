@@ -5,21 +5,24 @@
 
 mod queue;
 mod reconnect;
+mod redirect;
 mod server;
 mod settings;
 mod tls;
+mod version;
 mod will;
 
 use std::time::Duration;
 
 pub use queue::{QueueOptions, WhenFull};
 pub use reconnect::ReconnectOptions;
+pub use redirect::RedirectOptions;
 pub use server::{Scheme, Server};
 pub use settings::{Credentials, Settings};
 pub use tls::{ClientCertificate, Pem, TlsOptions};
+pub use version::ProtocolVersion;
 pub use will::Will;
 
-use crate::codec::Version;
 use crate::error::{Error, ErrorKind};
 
 /// What a user asks of a client. Start from [`Options::new`] with the server's URL; each setter takes and gives back
@@ -27,7 +30,7 @@ use crate::error::{Error, ErrorKind};
 #[derive(Debug, Clone)]
 pub struct Options {
     pub(crate) servers: Vec<Server>,
-    pub(crate) version: Version,
+    pub(crate) version: ProtocolVersion,
     pub(crate) client_id: String,
     pub(crate) username: Option<String>,
     pub(crate) password: Option<Secret>,
@@ -45,6 +48,7 @@ pub struct Options {
     pub(crate) user_properties: Vec<(String, String)>,
     pub(crate) queue: QueueOptions,
     pub(crate) reconnect: Option<ReconnectOptions>,
+    pub(crate) redirect: RedirectOptions,
     pub(crate) tls: TlsOptions,
 }
 
@@ -84,7 +88,7 @@ impl Options {
         let (server, username, password) = Server::parse(url)?;
         Ok(Self {
             servers: vec![server],
-            version: Version::V5,
+            version: ProtocolVersion::V5,
             client_id: String::new(),
             username,
             password: password.map(|password| Secret(password.into_bytes())),
@@ -102,6 +106,7 @@ impl Options {
             user_properties: Vec::new(),
             queue: QueueOptions::default(),
             reconnect: Some(ReconnectOptions::default()),
+            redirect: RedirectOptions::default(),
             tls: TlsOptions::default(),
         })
     }
@@ -120,13 +125,6 @@ impl Options {
         }
         self.servers.push(server);
         Ok(self)
-    }
-
-    /// The protocol version; the default is 5.
-    #[must_use]
-    pub fn version(mut self, version: Version) -> Self {
-        self.version = version;
-        self
     }
 
     /// The client identifier [MQTT-3.1.3-2]; by default the server assigns one (v5) or one is generated (v3.1.1).

@@ -26,6 +26,12 @@ impl Scheme {
         }
     }
 
+    /// Whether the connection is protected by TLS.
+    #[must_use]
+    pub const fn is_secure(self) -> bool {
+        matches!(self, Self::Mqtts)
+    }
+
     /// The scheme as a URL spells it.
     #[must_use]
     pub const fn name(self) -> &'static str {

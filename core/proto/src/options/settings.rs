@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{OnSessionLost, Options, QueueOptions, ReconnectOptions, Server};
-use crate::codec::{UserProperties, Version, Will};
+use super::{
+    OnSessionLost, Options, ProtocolVersion, QueueOptions, ReconnectOptions, RedirectOptions, Server, Will,
+};
+use crate::codec::{self, UserProperties, Version};
 use crate::error::{Error, ErrorKind};
 use crate::text::Utf8String;
 
@@ -13,27 +15,28 @@ use crate::text::Utf8String;
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub(crate) servers: Vec<Server>,
-    pub(crate) version: Version,
+    pub(crate) version: ProtocolVersion,
+    /// The first option that only version 5 has, if the user set one.
+    pub(crate) needs_v5: Option<Error>,
     pub(crate) client_id: Utf8String,
     pub(crate) credentials: Credentials,
     pub(crate) credentials_from_host: bool,
     pub(crate) clean_start: bool,
-    /// Seconds; `u32::MAX` does not expire.
-    pub(crate) session_expiry: u32,
-    /// Whether the user set an expiry, so that the session outlives an orderly disconnect.
-    pub(crate) lasting_session: bool,
+    /// As the user set it, in seconds; `u32::MAX` does not expire.
+    pub(crate) session_expiry: Option<u32>,
     pub(crate) on_session_lost: OnSessionLost,
     /// Seconds; 0 is off.
     pub(crate) keep_alive: u16,
     pub(crate) connect_timeout: Duration,
     pub(crate) keep_trying: bool,
     pub(crate) subscribe_timeout: Duration,
-    pub(crate) will: Option<Will>,
+    pub(crate) will: Option<codec::Will>,
     pub(crate) receive_maximum: u16,
     pub(crate) maximum_packet_size: u32,
     pub(crate) user_properties: UserProperties,
     pub(crate) queue: QueueOptions,
     pub(crate) reconnect: Option<ReconnectOptions>,
+    pub(crate) redirect: RedirectOptions,
 }
 
 /// User name and password of one attempt to connect.
@@ -61,13 +64,13 @@ impl Options {
     /// [`ErrorKind::InvalidOption`] with the option's name and what is allowed; [`ErrorKind::Unsupported`] for one
     /// that the chosen protocol version does not have.
     pub fn check(&self) -> Result<Settings, Error> {
-        let v5 = self.version == Version::V5;
         let credentials = Credentials {
             username: self.username.as_deref().map(|name| text("username", name)).transpose()?,
             password: self.password.as_ref().map(|password| password_bytes(&password.0)).transpose()?,
         };
-        if !v5 {
-            self.check_v311()?;
+        let needs_v5 = self.check_v311().err();
+        if let (ProtocolVersion::V311, Some(error)) = (self.version, &needs_v5) {
+            return Err(error.clone());
         }
         if self.receive_maximum == 0 {
             return Err(invalid("receive_maximum is 0: it must be between 1 and 65,535"));
@@ -95,22 +98,18 @@ impl Options {
         Ok(Settings {
             servers: self.servers.clone(),
             version: self.version,
+            needs_v5,
             client_id: text("client_id", &self.client_id)?,
             credentials,
             credentials_from_host: self.credentials_from_host,
             clean_start: self.clean_start,
-            session_expiry: session_expiry(self),
-            lasting_session: if v5 {
-                self.session_expiry.is_some_and(|expiry| seconds(expiry) > 0)
-            } else {
-                !self.clean_start
-            },
+            session_expiry: self.session_expiry.map(seconds),
             on_session_lost: self.on_session_lost,
             keep_alive: keep_alive(self.keep_alive)?,
             connect_timeout: self.connect_timeout,
             keep_trying: self.keep_trying,
             subscribe_timeout: self.subscribe_timeout,
-            will: self.will.as_ref().map(|will| will.check(self.version)).transpose()?,
+            will: self.will.as_ref().map(Will::check).transpose()?,
             receive_maximum: self.receive_maximum,
             maximum_packet_size: self.maximum_packet_size,
             user_properties: self
@@ -120,9 +119,11 @@ impl Options {
                 .collect::<Result<_, Error>>()?,
             queue: self.queue,
             reconnect: self.reconnect,
+            redirect: self.redirect,
         })
     }
 
+    /// Whether version 3.1.1 has all that is asked for.
     fn check_v311(&self) -> Result<(), Error> {
         let unsupported =
             |what: &str| Err(Error::new(ErrorKind::Unsupported, format!("{what} needs MQTT 5")));
@@ -135,12 +136,34 @@ impl Options {
         if self.password.is_some() && self.username.is_none() {
             return unsupported("a password without a user name");
         }
+        if self.will.as_ref().is_some_and(Will::needs_v5) {
+            return unsupported("a will's delay and properties");
+        }
         if !self.clean_start && self.client_id.is_empty() {
             return Err(invalid(
                 "client_id is empty: with MQTT 3.1.1, going on with a session (clean_start = false) needs one [MQTT-3.1.3-7]",
             ));
         }
         Ok(())
+    }
+}
+
+impl Settings {
+    /// Seconds that the server is to keep the session. With version 3.1.1 it ends with its connection, or never.
+    pub(crate) fn session_expiry(&self, version: Version) -> u32 {
+        match version {
+            Version::V5 => self.session_expiry.unwrap_or(DEFAULT_SESSION_EXPIRY),
+            Version::V311 if self.clean_start => 0,
+            Version::V311 => u32::MAX,
+        }
+    }
+
+    /// Whether the user asked for a session that outlives an orderly disconnect.
+    pub(crate) fn lasting_session(&self, version: Version) -> bool {
+        match version {
+            Version::V5 => self.session_expiry.is_some_and(|expiry| expiry > 0),
+            Version::V311 => !self.clean_start,
+        }
     }
 }
 
@@ -166,15 +189,6 @@ fn password_bytes(password: &[u8]) -> Result<Bytes, Error> {
         )));
     }
     Ok(Bytes::copy_from_slice(password))
-}
-
-/// With version 3.1.1 a session ends with its connection, or never.
-fn session_expiry(options: &Options) -> u32 {
-    match options.version {
-        Version::V5 => options.session_expiry.map_or(DEFAULT_SESSION_EXPIRY, seconds),
-        Version::V311 if options.clean_start => 0,
-        Version::V311 => u32::MAX,
-    }
 }
 
 fn seconds(duration: Duration) -> u32 {
@@ -210,8 +224,8 @@ mod tests {
     fn defaults_are_those_of_the_documentation() {
         let settings = options().check().unwrap();
         assert_eq!(settings.keep_alive, 60);
-        assert_eq!(settings.session_expiry, 300);
-        assert!(!settings.lasting_session && settings.clean_start && !settings.keep_trying);
+        assert_eq!(settings.session_expiry(Version::V5), 300);
+        assert!(!settings.lasting_session(Version::V5) && settings.clean_start && !settings.keep_trying);
         assert_eq!((settings.receive_maximum, settings.maximum_packet_size), (1024, 16 * 1024 * 1024));
         assert_eq!((settings.queue.max_messages, settings.queue.max_bytes), (10_000, 64 * 1024 * 1024));
     }
@@ -241,7 +255,15 @@ mod tests {
         assert_eq!(refused(&v311().session_expiry(Duration::from_secs(1))).0, ErrorKind::Unsupported);
         assert_eq!(refused(&v311().password("x")).0, ErrorKind::Unsupported);
         assert_eq!(refused(&v311().clean_start(false)).0, ErrorKind::InvalidOption);
-        assert!(v311().clean_start(false).client_id("a").check().unwrap().lasting_session);
+        assert!(v311().clean_start(false).client_id("a").check().unwrap().lasting_session(Version::V311));
+    }
+
+    #[test]
+    fn auto_takes_what_only_v5_has_and_remembers_it() {
+        let auto = options().version(ProtocolVersion::Auto);
+        assert!(auto.clone().check().unwrap().needs_v5.is_none());
+        let settings = auto.user_property("a", "b").check().unwrap();
+        assert_eq!(settings.needs_v5.unwrap().kind(), ErrorKind::Unsupported);
     }
 
     #[test]

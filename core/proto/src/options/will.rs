@@ -70,7 +70,12 @@ impl Will {
         self
     }
 
-    pub(super) fn check(&self, version: codec::Version) -> Result<codec::Will, Error> {
+    /// Whether it has what version 3.1.1 has not.
+    pub(super) fn needs_v5(&self) -> bool {
+        !self.delay.is_zero() || self.properties != WillProperties::default()
+    }
+
+    pub(super) fn check(&self) -> Result<codec::Will, Error> {
         if self.payload.len() > usize::from(u16::MAX) {
             return Err(Error::new(
                 ErrorKind::InvalidOption,
@@ -80,9 +85,6 @@ impl Will {
         let mut properties = self.properties.clone();
         if !self.delay.is_zero() {
             properties.delay_interval = Some(u32::try_from(self.delay.as_secs()).unwrap_or(u32::MAX));
-        }
-        if version == codec::Version::V311 && properties != WillProperties::default() {
-            return Err(Error::new(ErrorKind::Unsupported, "a will's delay and properties need MQTT 5"));
         }
         let is_utf8 = || std::str::from_utf8(&self.payload).is_ok();
         if properties.payload_format_indicator == Some(true) && !is_utf8() {

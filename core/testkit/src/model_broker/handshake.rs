@@ -17,6 +17,7 @@ use super::{ModelBroker, OnConnect};
 impl ModelBroker {
     pub(super) fn connect(&mut self, id: LinkId, now: Timestamp, connect: Connect) {
         let behaviour = self.on_connect.pop_front().unwrap_or(OnConnect::Accept);
+        self.record.connects.push(connect.clone());
         let Some(link) = self.links.get_mut(&id) else {
             return;
         };

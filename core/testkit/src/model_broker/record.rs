@@ -26,6 +26,8 @@ pub struct Record {
     pub keep_alive_timeouts: usize,
     /// PINGREQs that were answered, or would have been by a broker that is not mute.
     pub pings: usize,
+    /// The CONNECTs that arrived, in order.
+    pub connects: Vec<polymqtt_proto::codec::Connect>,
     /// Reason codes of DISCONNECTs from clients, in order.
     pub disconnects: Vec<polymqtt_proto::reason::ReasonCode>,
 }
