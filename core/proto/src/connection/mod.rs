@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 pub(crate) use grant::check_v311;
 pub use grant::{Grant, Limits};
 pub(crate) use keep_alive::{KeepAlive, KeepAliveStep};
-pub(crate) use topic_alias::{INCOMING_ALIASES, IncomingAliases};
+pub(crate) use topic_alias::{IncomingAliases, OutgoingAliases, TopicForm};
 
 use crate::qos::PacketId;
 
@@ -24,5 +24,6 @@ pub(crate) struct Connection {
     /// PUBLISHes of the resumed session that wait for quota, ahead of everything new.
     pub(crate) replay: VecDeque<PacketId>,
     pub(crate) incoming_aliases: IncomingAliases,
+    pub(crate) outgoing_aliases: OutgoingAliases,
     pub(crate) keep_alive: KeepAlive,
 }

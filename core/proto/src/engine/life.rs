@@ -8,7 +8,7 @@ use super::{Action, Answer, Completion, Engine, Event, Request, RequestId, Token
 use crate::codec::{
     Ack, ConnAck, Connect, ConnectProperties, Disconnect, DisconnectProperties, Frames, PacketType, Version,
 };
-use crate::connection::{Connection, Grant, INCOMING_ALIASES, IncomingAliases, KeepAlive};
+use crate::connection::{Connection, Grant, IncomingAliases, KeepAlive, OutgoingAliases};
 use crate::error::{Error, ErrorKind};
 use crate::options::{OnSessionLost, Server};
 use crate::reason::ReasonCode;
@@ -392,7 +392,7 @@ impl Engine {
                 session_expiry_interval: (session_expiry > 0).then_some(session_expiry),
                 receive_maximum: Some(settings.receive_maximum),
                 maximum_packet_size: Some(settings.maximum_packet_size),
-                topic_alias_maximum: Some(INCOMING_ALIASES),
+                topic_alias_maximum: Some(settings.topic_alias_maximum).filter(|maximum| *maximum > 0),
                 user_properties: settings.user_properties.clone(),
                 ..ConnectProperties::default()
             },
@@ -454,11 +454,13 @@ impl Engine {
         if let Some(reconnect) = &self.settings.reconnect {
             self.timers.set(Timer::Stable, Some(now + reconnect.stable_after));
         }
+        let outgoing_aliases = self.settings.outgoing_topic_aliases.min(grant.limits.topic_alias_maximum);
         self.events.push_back(Event::Connected(Box::new(grant.clone())));
         self.connection = Some(Connection {
             send_quota: i32::from(grant.limits.receive_maximum),
             replay: VecDeque::new(),
-            incoming_aliases: IncomingAliases::default(),
+            incoming_aliases: IncomingAliases::new(self.settings.topic_alias_maximum),
+            outgoing_aliases: OutgoingAliases::new(outgoing_aliases),
             keep_alive,
             grant: grant.clone(),
         });

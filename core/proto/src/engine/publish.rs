@@ -10,6 +10,7 @@ use crate::codec::{
     Ack, AckProperties, Delivery, MAX_REMAINING_LENGTH, PacketType, PublishHead, PublishProperties,
     SubscriptionIdentifiers, Version,
 };
+use crate::connection::{Connection, TopicForm};
 use crate::error::{Error, ErrorKind};
 use crate::message::Message;
 use crate::qos::{PacketId, QoS};
@@ -207,10 +208,9 @@ impl Engine {
             self.withdrawn(queued.number);
             return self.fail_publish(queued.token, error);
         }
-        let version = connection.grant.limits.version;
         self.metrics.messages_sent += 1;
         if queued.message.qos == QoS::AtMostOnce {
-            let written = encode(&mut self.outbox, version, &queued.message, Delivery::AtMostOnce);
+            let written = encode(&mut self.outbox, connection, &queued.message, Delivery::AtMostOnce);
             let outcome = written.map(|()| PublishAck { reason_code: ReasonCode::Success, properties: None });
             return self.complete(queued.token, Completion::Published(outcome));
         }
@@ -229,7 +229,7 @@ impl Engine {
         self.journal.append(|| Record::Sent { number: queued.number, packet_id });
         self.outbox.gate(&self.journal);
         if let SlotState::Publish { message, .. } = self.slots.state(packet_id)
-            && let Err(error) = encode(&mut self.outbox, version, message, delivery(qos, packet_id, false))
+            && let Err(error) = encode(&mut self.outbox, connection, message, delivery(qos, packet_id, false))
         {
             self.finish(packet_id, Err(error));
         }
@@ -242,12 +242,13 @@ impl Engine {
             && self.outbox.has_room()
             && let Some(packet_id) = connection.replay.pop_front()
         {
-            let version = connection.grant.limits.version;
             let SlotState::Publish { message, .. } = self.slots.state(packet_id) else {
                 continue;
             };
             let sent = match connection.grant.limits.check_message(message) {
-                Ok(()) => encode(&mut self.outbox, version, message, delivery(message.qos, packet_id, true)),
+                Ok(()) => {
+                    encode(&mut self.outbox, connection, message, delivery(message.qos, packet_id, true))
+                }
                 Err(error) => Err(error),
             };
             connection.send_quota -= 1;
@@ -457,21 +458,36 @@ fn dropped(what: &str) -> Error {
 #[inline]
 fn encode(
     outbox: &mut super::Outbox,
-    version: Version,
+    connection: &mut Connection,
     message: &Message,
     delivery: Delivery,
 ) -> Result<(), Error> {
-    let head = PublishHead {
+    let limits = &connection.grant.limits;
+    let (topic, topic_alias, assigned) = match connection.outgoing_aliases.form(&message.topic) {
+        TopicForm::Full => (message.topic(), None, None),
+        TopicForm::Assigns(alias) => (message.topic(), Some(alias), Some(alias)),
+        TopicForm::Alias(alias) => ("", Some(alias), None),
+    };
+    let mut head = PublishHead {
         delivery,
         retain: message.retain,
-        topic: message.topic(),
-        topic_alias: None,
+        topic,
+        topic_alias,
         subscription_identifiers: &SubscriptionIdentifiers::NONE,
         properties: message.properties(),
         payload_len: message.payload.len(),
     };
-    head.encode(version, outbox.tail())
-        .map_err(|error| Error::new(ErrorKind::InvalidMessage, error.to_string()))?;
+    // The message fits without an alias; it may not with one.
+    if let (Some(alias), Some(maximum)) = (assigned, limits.maximum_packet_size)
+        && head.encoded_len(limits.version) > maximum as usize
+    {
+        connection.outgoing_aliases.revoke(alias);
+        head.topic_alias = None;
+    }
+    if let Err(error) = head.encode(limits.version, outbox.tail()) {
+        assigned.into_iter().for_each(|alias| connection.outgoing_aliases.revoke(alias));
+        return Err(Error::new(ErrorKind::InvalidMessage, error.to_string()));
+    }
     outbox.put_payload(&message.payload);
     Ok(())
 }

@@ -45,6 +45,8 @@ pub struct Options {
     pub(crate) will: Option<Will>,
     pub(crate) receive_maximum: u16,
     pub(crate) maximum_packet_size: u32,
+    pub(crate) topic_alias_maximum: u16,
+    pub(crate) outgoing_topic_aliases: u16,
     pub(crate) user_properties: Vec<(String, String)>,
     pub(crate) queue: QueueOptions,
     pub(crate) reconnect: Option<ReconnectOptions>,
@@ -103,6 +105,8 @@ impl Options {
             will: None,
             receive_maximum: 1024,
             maximum_packet_size: 16 * 1024 * 1024,
+            topic_alias_maximum: 32,
+            outgoing_topic_aliases: 16,
             user_properties: Vec::new(),
             queue: QueueOptions::default(),
             reconnect: Some(ReconnectOptions::default()),
@@ -231,6 +235,21 @@ impl Options {
     #[must_use]
     pub fn maximum_packet_size(mut self, bytes: u32) -> Self {
         self.maximum_packet_size = bytes;
+        self
+    }
+
+    /// How many topic aliases the server may assign (v5, section 3.1.2.11.5); the default is 32, 0 none.
+    #[must_use]
+    pub fn topic_alias_maximum(mut self, maximum: u16) -> Self {
+        self.topic_alias_maximum = maximum;
+        self
+    }
+
+    /// How many topic aliases this client assigns, if the server takes as many (v5, section 3.3.2.3.4); the default is
+    /// 16, 0 none. The topics published to most recently have one: their messages go without the topic's name.
+    #[must_use]
+    pub fn outgoing_topic_aliases(mut self, most: u16) -> Self {
+        self.outgoing_topic_aliases = most;
         self
     }
 

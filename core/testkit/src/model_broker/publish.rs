@@ -112,7 +112,10 @@ impl ModelBroker {
         let alias = publish.topic_alias;
         let known = match alias {
             None => Some(publish.topic.clone()),
-            Some(alias) if publish.topic.is_empty() => link.aliases_in.get(&alias.get()).cloned(),
+            Some(alias) if publish.topic.is_empty() => {
+                self.record.aliased += 1;
+                link.aliases_in.get(&alias.get()).cloned()
+            }
             Some(alias) => {
                 link.aliases_in.insert(alias.get(), publish.topic.clone());
                 Some(publish.topic.clone())

@@ -12,6 +12,8 @@ pub struct Record {
     /// Messages that it took ownership of, by topic, in order of arrival. A QoS 2 message stands here once however
     /// often it was sent; a QoS 1 message may stand here again after a reconnect.
     pub accepted: BTreeMap<Utf8String, Vec<Accepted>>,
+    /// PUBLISHes that named their topic by its alias only.
+    pub aliased: usize,
     /// Messages that left for a subscriber for the first time, in order.
     pub delivered: Vec<Delivered>,
     /// Messages of QoS 1 and 2 that a subscriber acknowledged by PUBACK or PUBREC, in order.

@@ -174,35 +174,6 @@ fn a_packet_above_our_maximum_is_told_0x95() {
 }
 
 #[test]
-fn a_topic_alias_of_the_server_must_be_one_that_we_allowed_and_that_stands_for_something() {
-    // PUBLISH at QoS 0 with an empty topic and the alias 1, 0 and 33.
-    for alias in [1_u8, 0, 33] {
-        let mut world = connected(options());
-        world.broker.send_raw("c", &[0x30, 0x06, 0x00, 0x00, 0x03, 0x23, 0x00, alias]);
-        world.run_for(secs(2));
-        let told = &world.broker.record().disconnects;
-        let possible = [ReasonCode::TopicAliasInvalid, ReasonCode::ProtocolError];
-        assert!(told.len() == 1 && possible.contains(&told[0]), "alias {alias}: {told:?}");
-    }
-}
-
-#[test]
-fn topic_aliases_of_the_server_are_resolved_and_do_not_outlive_the_connection() {
-    let mut world = connected_to(BrokerConfig { uses_topic_aliases: true, ..BrokerConfig::default() });
-    let stream = world.subscribe("a/#", Q1).unwrap();
-    for round in 0..3 {
-        for topic in ["a/1", "a/2", "a/1"] {
-            crate::support::broadcast(&mut world, topic, &round.to_string(), Q0);
-            let message = world.receive(stream);
-            assert_eq!((message.topic(), message.text().unwrap()), (topic, &*round.to_string()));
-        }
-        world.cut();
-        world.run_for(secs(3));
-    }
-    world.assert_clean();
-}
-
-#[test]
 fn version_3_1_1_has_no_receive_maximum() {
     let mut world = World::new(options().version(Version::V311).check().unwrap(), BrokerConfig::default(), 1);
     world.broker.config.acks = AckPolicy::Held;

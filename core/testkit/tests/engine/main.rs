@@ -18,5 +18,6 @@ mod resume;
 mod simulation;
 mod subscribe;
 mod support;
+mod topic_aliases;
 mod v311;
 mod version;
