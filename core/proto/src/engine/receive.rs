@@ -1,7 +1,7 @@
 //! Messages on their way in: routed to streams, taken by the application, acknowledged.
 
-use super::stream::{Fill, Stream, StreamId, WhenStreamFull};
-use super::timers::Timer;
+use super::stream::{Fill, StreamId, WhenStreamFull};
+use super::subscriptions::Subscriptions;
 use super::{Engine, Token};
 use crate::codec::{Ack, DecodeError, Delivery, PacketType, Publish, SubscriptionIdentifiers, Version};
 use crate::error::{Error, ErrorKind};
@@ -62,13 +62,15 @@ impl Engine {
 
     /// Whether the host should read from the transport.
     ///
-    /// Reading pauses while QoS 0 messages (with version 3.1.1, which has no receive maximum, any messages) fill a
-    /// stream, but only as long as nothing of ours waits for the server: its answers travel behind those messages, and
-    /// whoever waits for one may be the reader of that stream.
+    /// Reading pauses while QoS 0 messages fill a stream, but only as long as nothing of ours waits for the server, not
+    /// even the reader of another stream: what is waited for travels behind those messages, and whoever waits may be
+    /// the reader of the full stream. With version 3.1.1, which has no receive maximum, any messages pause reading once
+    /// they are beyond the stream's reserve, unless an operation waits.
     #[must_use]
     #[inline]
     pub fn wants_read(&self) -> bool {
-        self.subscriptions.full.is_empty() || self.awaits_server()
+        let Subscriptions { full, beyond, hungry, .. } = &self.subscriptions;
+        (full.is_empty() && beyond.is_empty()) || self.awaits_server() || (*hungry > 0 && beyond.is_empty())
     }
 
     fn awaits_server(&self) -> bool {
@@ -85,18 +87,13 @@ impl Engine {
             return Err(Error::new(ErrorKind::Closed, "the subscription is closed"));
         };
         let message = stream.pop();
-        if !self.subscriptions.full.is_empty() && stream.is_half_empty() {
-            self.subscriptions.full.remove(&id);
+        if stream.is_half_empty() {
+            self.subscriptions.is_drained(id);
         }
         if message.is_some() {
             return Ok(message);
         }
-        stream.signalled = false;
-        match &stream.ended {
-            None => Ok(None),
-            Some(Err(error)) => Err(error.clone()),
-            Some(Ok(())) => Err(Error::new(ErrorKind::Closed, "the subscription is closed")),
-        }
+        self.subscriptions.found_empty(id)
     }
 
     /// The application took what it was handed.
@@ -228,7 +225,7 @@ impl Engine {
     }
 
     #[inline]
-    fn push_to(&mut self, id: StreamId, message: Message) {
+    pub(super) fn push_to(&mut self, id: StreamId, message: Message) {
         let version = self.version();
         let Some(stream) = self.subscriptions.streams.get_mut(&id) else {
             return self.inbound.take(message.ack);
@@ -241,28 +238,23 @@ impl Engine {
                 WhenStreamFull::DropOldest => drop(stream.drop_oldest()),
             }
         }
-        let pauses = match message.qos {
-            QoS::AtMostOnce => fill != Fill::Room,
-            // Without a receive maximum nothing else bounds what the server sends.
-            _ => fill == Fill::Beyond && version == Version::V311,
-        };
-        if pauses {
+        if fill != Fill::Room && message.qos == QoS::AtMostOnce {
             self.subscriptions.full.insert(id);
+        }
+        // Without a receive maximum nothing else bounds what the server sends.
+        if fill == Fill::Beyond && message.qos != QoS::AtMostOnce && version == Version::V311 {
+            self.subscriptions.beyond.insert(id);
         }
         stream.push(message);
         if !stream.signalled {
-            stream.signalled = true;
-            self.readable.push_back(id);
+            self.signal(id);
         }
     }
 
     /// Tells the host once that a stream has something.
     #[inline]
     pub(super) fn signal(&mut self, id: StreamId) {
-        if let Some(stream) = self.subscriptions.streams.get_mut(&id)
-            && !stream.signalled
-        {
-            stream.signalled = true;
+        if self.subscriptions.signal(id) {
             self.readable.push_back(id);
         }
     }
@@ -270,10 +262,10 @@ impl Engine {
     /// Removes a stream and everything it holds: what it was handed and what waited counts as taken.
     /// Gives the filters that are to be unsubscribed.
     pub(super) fn remove_stream(&mut self, id: StreamId) -> Vec<TopicFilter> {
-        let Some(mut stream) = self.subscriptions.streams.remove(&id) else {
+        let Some(mut stream) = self.subscriptions.remove_stream(id) else {
             return Vec::new();
         };
-        self.subscriptions.full.remove(&id);
+        self.unclaimed.forget(id);
         for ack in stream.in_hand().drain(..) {
             self.inbound.take(ack);
         }
@@ -288,10 +280,10 @@ impl Engine {
 
     /// Removes a stream, its subscriptions stay: what waited in it waits for the next stream of the same filter.
     pub(super) fn detach_stream(&mut self, id: StreamId) {
-        let Some(mut stream) = self.subscriptions.streams.remove(&id) else {
+        let Some(mut stream) = self.subscriptions.remove_stream(id) else {
             return;
         };
-        self.subscriptions.full.remove(&id);
+        self.unclaimed.forget(id);
         for number in std::mem::take(&mut stream.subscriptions) {
             if let Some(entry) = self.subscriptions.entries.get_mut(&number) {
                 entry.streams.retain(|stream| *stream != id);
@@ -325,63 +317,5 @@ impl Engine {
     /// A subscribe call whose stream is gone gives no completion any more.
     fn withdraw_calls_of(&mut self, id: StreamId) {
         self.subscriptions.calls.retain(|_, call| call.stream != id);
-    }
-
-    /// Moves messages that waited for a stream into this one.
-    pub(super) fn claim(&mut self, id: StreamId) {
-        if self.unclaimed.is_empty() {
-            return;
-        }
-        let Some(stream) = self.subscriptions.streams.get_mut(&id) else {
-            return;
-        };
-        let entries = &self.subscriptions.entries;
-        let filters: Vec<&TopicFilter> =
-            stream.subscriptions.iter().filter_map(|number| Some(&entries.get(number)?.filter)).collect();
-        let claimed: Vec<Message> =
-            self.unclaimed.claim(|topic| filters.iter().any(|filter| filter.matches(topic)));
-        self.push_claimed(id, claimed);
-    }
-
-    fn push_claimed(&mut self, id: StreamId, claimed: Vec<Message>) {
-        self.metrics.messages_received += claimed.len() as u64;
-        let Some(stream) = self.subscriptions.streams.get_mut(&id) else {
-            return;
-        };
-        let any = !claimed.is_empty();
-        claimed.into_iter().for_each(|message| Stream::push(stream, message));
-        if any {
-            self.signal(id);
-        }
-    }
-
-    /// A message that no stream is for. QoS 1 and 2 of a session that lasts wait, unacknowledged, for a stream;
-    /// everything else is acknowledged and counted.
-    fn hold_unclaimed(&mut self, message: Message) {
-        if message.ack.is_none() || !self.settings.lasting_session(self.version()) {
-            self.metrics.dropped_incoming += 1;
-            self.inbound.take(message.ack);
-            return;
-        }
-        for released in self.unclaimed.hold(self.now, message) {
-            self.metrics.dropped_incoming += 1;
-            self.inbound.take(released.ack);
-        }
-        if let Some(at) = self.unclaimed.deadline() {
-            self.timers.set_at_latest(Timer::Unclaimed, at);
-        }
-    }
-
-    /// Acknowledges messages that no stream has claimed in time.
-    pub(super) fn sweep_unclaimed(&mut self, now: Timestamp) {
-        if !self.timers.take_due(Timer::Unclaimed, now) {
-            return;
-        }
-        while let Some(message) = self.unclaimed.pop_overdue(now) {
-            self.metrics.dropped_incoming += 1;
-            self.inbound.take(message.ack);
-        }
-        self.timers.set(Timer::Unclaimed, self.unclaimed.deadline());
-        self.flush_acks();
     }
 }

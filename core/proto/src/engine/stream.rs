@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::message::Message;
 use crate::qos::QoS;
 use crate::session::AckRef;
@@ -33,6 +33,15 @@ impl Default for StreamOptions {
             when_full: WhenStreamFull::default(),
             manual_ack: false,
         }
+    }
+}
+
+impl StreamOptions {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.max_messages == 0 || self.max_bytes == 0 {
+            return Err(Error::new(ErrorKind::InvalidOption, "a stream's bounds must be at least 1"));
+        }
+        Ok(())
     }
 }
 
@@ -72,6 +81,8 @@ pub(super) struct Stream {
     pub(super) ended: Option<Result<(), Error>>,
     /// Whether the host was told that there is something to receive, and has not yet found the stream empty.
     pub(super) signalled: bool,
+    /// Whether a reader found it empty since the last message.
+    pub(super) hungry: bool,
 }
 
 impl Stream {
@@ -85,6 +96,7 @@ impl Stream {
             in_hand: Vec::new(),
             ended: None,
             signalled: false,
+            hungry: false,
         }
     }
 

@@ -47,43 +47,59 @@ impl Engine {
     ) -> Result<StreamId, Error> {
         let now = self.tick(now);
         self.check_request(&request)?;
-        let stream = StreamId(self.subscriptions.number());
+        let allow_partial = request.allow_partial;
         let call = self.subscriptions.number();
-        let mut entry = Call {
-            token,
-            stream,
-            asked: Vec::with_capacity(request.filters.len()),
-            allow_partial: request.allow_partial,
-            deadline: now + self.settings.subscribe_timeout,
-        };
-        let mut state = Stream::new(request.stream);
+        let (stream, asked) = self.open_stream(request, Some(call));
+        let deadline = now + self.settings.subscribe_timeout;
+        self.timers.set_at_latest(Timer::Subscribe, deadline);
+        let entry = Call { token, stream, asked, allow_partial, deadline };
+        self.subscriptions.calls.insert(call, entry);
+        self.send_subscribes();
+        self.settle_call(call);
+        Ok(stream)
+    }
+
+    /// Subscribes without waiting for the outcome, as before [`Engine::connect`]: the stream is there when messages of
+    /// a resumed session arrive. It ends with an error if the server refuses one of the filters.
+    ///
+    /// # Errors
+    /// As [`Engine::subscribe`].
+    pub fn declare(&mut self, now: Timestamp, request: SubscribeRequest) -> Result<StreamId, Error> {
+        self.tick(now);
+        self.check_request(&request)?;
+        let (stream, _) = self.open_stream(request, None);
+        self.send_subscribes();
+        Ok(stream)
+    }
+
+    /// Makes the stream of a request and the subscriptions that it needs; gives what each filter waits for.
+    fn open_stream(&mut self, request: SubscribeRequest, call: Option<u32>) -> (StreamId, Vec<Asked>) {
+        let id = StreamId(self.subscriptions.number());
+        let mut stream = Stream::new(request.stream);
+        let mut asked = Vec::with_capacity(request.filters.len());
         for (filter, options) in request.filters {
             let known = self.subscriptions.find(&filter).map(|(number, _)| number);
             let number = known.unwrap_or_else(|| {
                 self.subscriptions.insert(filter.clone(), options, request.user_properties.clone())
             });
             let Some(subscription) = self.subscriptions.entries.get_mut(&number) else { continue };
-            if !subscription.streams.contains(&stream) {
-                subscription.streams.push(stream);
-                state.subscriptions.push(number);
+            if !subscription.streams.contains(&id) {
+                subscription.streams.push(id);
+                stream.subscriptions.push(number);
             }
             let outcome = match subscription.state {
                 SubscriptionState::Active(qos) => Some(Ok(qos)),
                 _ => {
-                    subscription.calls.push(call);
+                    subscription.calls.extend(call);
                     None
                 }
             };
-            entry.asked.push(Asked { subscription: number, filter, outcome });
+            asked.push(Asked { subscription: number, filter, outcome });
         }
-        self.timers.set_at_latest(Timer::Subscribe, entry.deadline);
         self.subscriptions.forget_route();
-        self.subscriptions.streams.insert(stream, state);
-        self.subscriptions.calls.insert(call, entry);
-        self.claim(stream);
-        self.send_subscribes();
-        self.settle_call(call);
-        Ok(stream)
+        self.subscriptions.streams.insert(id, stream);
+        self.claim(id);
+        (id, asked)
     }
 
     /// Closes a stream: its messages are acknowledged, and filters that no other stream has are unsubscribed; the
@@ -150,9 +166,7 @@ impl Engine {
                 "no topic filter to subscribe to [MQTT-3.8.3-2]",
             ));
         }
-        if request.stream.max_messages == 0 || request.stream.max_bytes == 0 {
-            return Err(Error::new(ErrorKind::InvalidOption, "a stream's bounds must be at least 1"));
-        }
+        request.stream.check()?;
         let v311 = self.version() == Version::V311;
         if v311 && !request.user_properties.is_empty() {
             return Err(Error::new(ErrorKind::Unsupported, "user properties need MQTT 5"));

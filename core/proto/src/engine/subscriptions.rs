@@ -6,7 +6,7 @@ use super::router::Router;
 use super::stream::{Fill, Stream, StreamId};
 use super::{Granted, Token};
 use crate::codec::{SubscriptionIdentifier, SubscriptionIdentifiers, SubscriptionOptions, UserProperties};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::qos::QoS;
 use crate::time::Timestamp;
 use crate::topic::TopicFilter;
@@ -93,6 +93,10 @@ pub(super) struct Subscriptions {
     pub(super) unsubscriptions: BTreeMap<u32, Unsubscription>,
     /// Streams whose QoS 0 messages fill them.
     pub(super) full: BTreeSet<StreamId>,
+    /// Streams that messages without a receive maximum have filled beyond their reserve.
+    pub(super) beyond: BTreeSet<StreamId>,
+    /// How many streams were found empty by a reader since the last message.
+    pub(super) hungry: usize,
     by_filter: BTreeMap<TopicFilter, u32>,
     by_identifier: BTreeMap<SubscriptionIdentifier, u32>,
     router: Router,
@@ -170,6 +174,53 @@ impl Subscriptions {
         Some(entry)
     }
 
+    /// Takes a stream out of the table.
+    pub(super) fn remove_stream(&mut self, id: StreamId) -> Option<Stream> {
+        let stream = self.streams.remove(&id)?;
+        self.is_drained(id);
+        self.hungry -= usize::from(stream.hungry);
+        Some(stream)
+    }
+
+    /// A stream has room again.
+    #[inline]
+    pub(super) fn is_drained(&mut self, id: StreamId) {
+        if !self.full.is_empty() {
+            self.full.remove(&id);
+        }
+        if !self.beyond.is_empty() {
+            self.beyond.remove(&id);
+        }
+    }
+
+    /// A reader found the stream empty: it waits, or the stream has ended.
+    pub(super) fn found_empty<T>(&mut self, id: StreamId) -> Result<Option<T>, Error> {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return Ok(None);
+        };
+        stream.signalled = false;
+        match &stream.ended {
+            None => {
+                self.hungry += usize::from(!stream.hungry);
+                stream.hungry = true;
+                Ok(None)
+            }
+            Some(Err(error)) => Err(error.clone()),
+            Some(Ok(())) => Err(Error::new(ErrorKind::Closed, "the subscription is closed")),
+        }
+    }
+
+    /// There is something to find in the stream; whether its reader is to be told.
+    pub(super) fn signal(&mut self, id: StreamId) -> bool {
+        let Some(stream) = self.streams.get_mut(&id).filter(|stream| !stream.signalled) else {
+            return false;
+        };
+        stream.signalled = true;
+        self.hungry -= usize::from(stream.hungry);
+        stream.hungry = false;
+        true
+    }
+
     /// The streams that a message is for, to be given back with [`Subscriptions::return_route`]. The last answer is
     /// kept: mostly the next message has the same topic.
     #[inline]
@@ -245,6 +296,7 @@ impl Subscriptions {
             stream.forget_unacknowledged();
             if stream.is_half_empty() {
                 self.full.remove(id);
+                self.beyond.remove(id);
             }
         }
     }

@@ -1,32 +1,116 @@
-//! Messages of a resumed session that arrive before the program has subscribed again.
+//! Messages that no stream is for: of a resumed session before the program has subscribed again, or of a filter whose
+//! stream is detached.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::Engine;
+use super::stream::{Stream, StreamId, StreamOptions};
+use super::timers::Timer;
+use crate::error::{Error, ErrorKind};
 use crate::message::Message;
+use crate::qos::QoS;
 use crate::time::Timestamp;
-
-/// How long a message waits for a stream before it is acknowledged and counted as dropped.
-const TIMEOUT: Duration = Duration::from_secs(30);
+use crate::topic::TopicFilter;
 
 const MAX_MESSAGES: usize = 1024;
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 #[derive(Debug, Default)]
 pub(super) struct Unclaimed {
+    /// Not acknowledged, in order of arrival, each with the time it arrived.
     waiting: VecDeque<(Timestamp, Message)>,
     bytes: usize,
+    /// Where they go after their time.
+    stream: Option<StreamId>,
+}
+
+impl Engine {
+    /// Opens the stream of messages that no other stream is for. One of QoS 1 or 2 that belongs to a lasting session
+    /// gets there once it has waited for [`unclaimed_timeout`](crate::options::Options::unclaimed_timeout), any other
+    /// at once. Without such a stream they are acknowledged and counted as dropped.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidOption`] when it is open already; [`ErrorKind::Closed`] when the client is closing.
+    pub fn unclaimed(&mut self, now: Timestamp, options: StreamOptions) -> Result<StreamId, Error> {
+        self.tick(now);
+        if self.life.is_closing() {
+            return Err(self.life.closed_error());
+        }
+        if self.unclaimed.stream.is_some() {
+            let what = "the stream of unclaimed messages is open already: a client has one";
+            return Err(Error::new(ErrorKind::InvalidOption, what));
+        }
+        options.check()?;
+        let id = StreamId(self.subscriptions.number());
+        self.subscriptions.streams.insert(id, Stream::new(options));
+        self.unclaimed.stream = Some(id);
+        Ok(id)
+    }
+
+    /// Moves messages that waited for a stream into this one.
+    pub(super) fn claim(&mut self, id: StreamId) {
+        if self.unclaimed.waiting.is_empty() {
+            return;
+        }
+        let Some(stream) = self.subscriptions.streams.get_mut(&id) else {
+            return;
+        };
+        let entries = &self.subscriptions.entries;
+        let filters: Vec<&TopicFilter> =
+            stream.subscriptions.iter().filter_map(|number| Some(&entries.get(number)?.filter)).collect();
+        let claimed: Vec<Message> =
+            self.unclaimed.claim(|topic| filters.iter().any(|filter| filter.matches(topic)));
+        if claimed.is_empty() {
+            return;
+        }
+        self.metrics.messages_received += claimed.len() as u64;
+        claimed.into_iter().for_each(|message| stream.push(message));
+        self.signal(id);
+    }
+
+    /// A message that no stream is for. One of QoS 1 or 2 of a session that lasts waits, unacknowledged, for a stream.
+    pub(super) fn hold_unclaimed(&mut self, message: Message) {
+        if message.ack.is_none() || !self.settings.lasting_session(self.version()) {
+            return self.give_up(message);
+        }
+        for message in self.unclaimed.hold(self.now, message) {
+            self.give_up(message);
+        }
+        if let Some(at) = self.unclaimed.deadline(self.settings.unclaimed_timeout) {
+            self.timers.set_at_latest(Timer::Unclaimed, at);
+        }
+    }
+
+    /// Lets go of messages that no stream has claimed in time.
+    pub(super) fn sweep_unclaimed(&mut self, now: Timestamp) {
+        if !self.timers.take_due(Timer::Unclaimed, now) {
+            return;
+        }
+        let timeout = self.settings.unclaimed_timeout;
+        while let Some(message) = self.unclaimed.pop_overdue(now, timeout) {
+            self.give_up(message);
+        }
+        self.timers.set(Timer::Unclaimed, self.unclaimed.deadline(timeout));
+        self.flush_acks();
+    }
+
+    /// Nobody has claimed the message.
+    fn give_up(&mut self, message: Message) {
+        let Some(stream) = self.unclaimed.stream else {
+            self.metrics.dropped_incoming += 1;
+            return self.inbound.take(message.ack);
+        };
+        self.metrics.messages_received += 1;
+        self.push_to(stream, message);
+    }
 }
 
 impl Unclaimed {
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
     /// Keeps a message; gives back those that no longer fit, oldest first.
-    pub(super) fn hold(&mut self, now: Timestamp, message: Message) -> Vec<Message> {
+    fn hold(&mut self, now: Timestamp, message: Message) -> Vec<Message> {
         self.bytes += message.size();
-        self.waiting.push_back((now + TIMEOUT, message));
+        self.waiting.push_back((now, message));
         let mut released = Vec::new();
         while self.waiting.len() > MAX_MESSAGES || self.bytes > MAX_BYTES {
             released.extend(self.pop());
@@ -35,7 +119,7 @@ impl Unclaimed {
     }
 
     /// Takes the messages whose topic is wanted, in order of arrival.
-    pub(super) fn claim(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<Message> {
+    fn claim(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<Message> {
         let (claimed, rest): (VecDeque<_>, VecDeque<_>) =
             std::mem::take(&mut self.waiting).into_iter().partition(|(_, message)| wanted(message.topic()));
         self.waiting = rest;
@@ -43,12 +127,12 @@ impl Unclaimed {
         claimed.into_iter().map(|(_, message)| message).collect()
     }
 
-    pub(super) fn deadline(&self) -> Option<Timestamp> {
-        self.waiting.front().map(|(deadline, _)| *deadline)
+    fn deadline(&self, timeout: Duration) -> Option<Timestamp> {
+        self.waiting.front().map(|(since, _)| *since + timeout)
     }
 
-    pub(super) fn pop_overdue(&mut self, now: Timestamp) -> Option<Message> {
-        if self.deadline()? > now {
+    fn pop_overdue(&mut self, now: Timestamp, timeout: Duration) -> Option<Message> {
+        if self.deadline(timeout)? > now {
             return None;
         }
         self.pop()
@@ -56,8 +140,13 @@ impl Unclaimed {
 
     /// QoS 1 messages of a lost connection come again: they must not wait twice.
     pub(super) fn connection_lost(&mut self) {
-        self.waiting.retain(|(_, message)| message.qos == crate::qos::QoS::ExactlyOnce);
+        self.waiting.retain(|(_, message)| message.qos == QoS::ExactlyOnce);
         self.bytes = self.waiting.iter().map(|(_, message)| message.size()).sum();
+    }
+
+    /// A stream is closed: if it was that of the unclaimed, they have none any more.
+    pub(super) fn forget(&mut self, stream: StreamId) {
+        self.stream = self.stream.filter(|open| *open != stream);
     }
 
     fn pop(&mut self) -> Option<Message> {

@@ -42,6 +42,7 @@ pub struct Options {
     pub(crate) connect_timeout: Duration,
     pub(crate) keep_trying: bool,
     pub(crate) subscribe_timeout: Duration,
+    pub(crate) unclaimed_timeout: Duration,
     pub(crate) will: Option<Will>,
     pub(crate) receive_maximum: u16,
     pub(crate) maximum_packet_size: u32,
@@ -102,6 +103,7 @@ impl Options {
             connect_timeout: Duration::from_secs(30),
             keep_trying: false,
             subscribe_timeout: Duration::from_secs(30),
+            unclaimed_timeout: Duration::from_secs(30),
             will: None,
             receive_maximum: 1024,
             maximum_packet_size: 16 * 1024 * 1024,
@@ -212,6 +214,15 @@ impl Options {
     #[must_use]
     pub fn subscribe_timeout(mut self, timeout: Duration) -> Self {
         self.subscribe_timeout = timeout;
+        self
+    }
+
+    /// How long a QoS 1 or 2 message of a session that lasts waits, unacknowledged, for a subscription of the program
+    /// that its topic matches; then it goes to the stream of unclaimed messages, if that is open, or is acknowledged
+    /// and counted as dropped. The default is 30 seconds; at most 1,024 messages and 8 MiB wait.
+    #[must_use]
+    pub fn unclaimed_timeout(mut self, timeout: Duration) -> Self {
+        self.unclaimed_timeout = timeout;
         self
     }
 

@@ -212,3 +212,24 @@ fn what_is_sent_again_does_not_pile_up_beside_what_was_not_taken() {
         world.assert_clean();
     }
 }
+
+#[test]
+fn the_reader_of_an_empty_stream_waits_for_the_server_too() {
+    let mut world = connected(options());
+    let full = narrow(&mut world, "flood", WhenStreamFull::DropNewest);
+    let empty = world.subscribe("other", Q1).unwrap();
+    for number in 0..4 {
+        broadcast(&mut world, "flood", &number.to_string(), Q0);
+    }
+    broadcast(&mut world, "flood", "4", Q0);
+    world.run_for(millis(10));
+    assert!(!world.engine.wants_read());
+    // Whoever asks the other stream may be the reader of this one.
+    assert_eq!(world.try_receive(empty).unwrap(), None);
+    assert!(world.engine.wants_read());
+    broadcast(&mut world, "other", "x", Q1);
+    assert_eq!(world.receive(empty).payload(), b"x");
+    assert!(!world.engine.wants_read());
+    assert_eq!(world.receive(full).payload(), b"0");
+    world.assert_clean();
+}

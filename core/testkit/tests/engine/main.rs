@@ -19,5 +19,6 @@ mod simulation;
 mod subscribe;
 mod support;
 mod topic_aliases;
+mod unclaimed;
 mod v311;
 mod version;
