@@ -1,6 +1,7 @@
 //! A deadline has passed: each part looks for what is due.
 
 use super::Engine;
+use super::round_trip::Probed;
 use super::timers::Timer;
 use crate::codec::Packet;
 use crate::connection::KeepAliveStep;
@@ -17,6 +18,7 @@ impl Engine {
         self.sweep_publishes(now);
         self.sweep_subscribes(now);
         self.sweep_unclaimed(now);
+        self.sweep_acks(now);
         self.settle_goodbye();
     }
 
@@ -35,6 +37,7 @@ impl Engine {
                 KeepAliveStep::Ping => {
                     let _always_fits = Packet::PingReq.encode(version, self.outbox.tail());
                     connection.keep_alive.ping_made(self.outbox.encoded(), now);
+                    self.round_trip.start(Probed::Ping, self.outbox.encoded());
                 }
                 KeepAliveStep::Dead => {
                     let what =

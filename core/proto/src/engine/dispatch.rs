@@ -3,9 +3,10 @@
 use bytes::BytesMut;
 
 use super::Engine;
+use super::round_trip::Probed;
 use crate::codec::{
-    Ack, ConnAck, Disconnect, EncodeError, Frame, Frames, PacketType, Publish, SubAck, UnsubAck, Version,
-    take_frames,
+    Ack, ConnAck, Disconnect, EncodeError, Frame, Frames, Packet, PacketType, Publish, SubAck, UnsubAck,
+    Version, take_frames,
 };
 use crate::error::{Error, ErrorKind};
 use crate::reason::ReasonCode;
@@ -73,6 +74,7 @@ impl Engine {
         let now = self.tick(now);
         self.metrics.bytes_sent += bytes as u64;
         self.outbox.confirm_written(bytes);
+        self.round_trip.written(self.outbox.written(), now);
         if let Some(connection) = &mut self.connection {
             connection.keep_alive.written(self.outbox.written(), now);
         }
@@ -101,7 +103,9 @@ impl Engine {
             PacketType::SubAck => self.handle_suback(SubAck::decode(version, frame)?),
             PacketType::UnsubAck => self.handle_unsuback(UnsubAck::decode(version, frame)?),
             PacketType::PingResp => {
-                crate::codec::Packet::decode(version, frame).map(drop).map_err(Error::from)
+                Packet::decode(version, frame)?;
+                self.round_trip.answered(Probed::Ping, now);
+                Ok(())
             }
             PacketType::Disconnect => {
                 self.handle_disconnect(Disconnect::decode(version, frame)?);

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::round_trip::Probed;
 use super::timers::Timer;
 use super::{Action, Answer, Completion, Engine, Event, Request, RequestId, Token, Undelivered, version};
 use crate::codec::{
@@ -188,6 +189,8 @@ impl Engine {
         self.unhandled = Frames::default();
         let connect = self.connect_packet();
         self.put(|out| connect.encode(out));
+        self.round_trip.connection_lost();
+        self.round_trip.start(Probed::Connect, self.outbox.encoded());
     }
 
     /// The transport is closed, could not be opened, or failed: why.
@@ -219,6 +222,7 @@ impl Engine {
 
     /// CONNACK (section 3.2).
     pub(super) fn handle_connack(&mut self, now: Timestamp, connack: &ConnAck) -> Result<(), Error> {
+        self.round_trip.answered(Probed::Connect, now);
         if connack.reason_code.is_error() {
             self.life.unanswered = self.life.unanswered.saturating_sub(1);
             let properties = &connack.properties;
@@ -289,6 +293,7 @@ impl Engine {
         if self.timers.take_due(Timer::Stable, now) {
             self.backoff.reset();
             self.servers.settled();
+            self.flapping.settled();
         }
         if self.timers.take_due(Timer::Drain, now) {
             self.say_goodbye();
@@ -451,6 +456,7 @@ impl Engine {
         self.journal.append(|| Record::ClientId(client_id.clone()));
         let keep_alive = KeepAlive::new(grant.keep_alive, now);
         self.timers.set(Timer::KeepAlive, keep_alive.first_look());
+        self.flapping.connected();
         if let Some(reconnect) = &self.settings.reconnect {
             self.timers.set(Timer::Stable, Some(now + reconnect.stable_after));
         }
@@ -524,6 +530,9 @@ impl Engine {
         self.unclaimed.connection_lost();
         self.forget_subscribe_packets();
         self.fail_flushes(false, &error);
+        if let Some(connections) = self.flapping.lost() {
+            self.events.push_back(Event::Flapping { connections });
+        }
         let reconnects = self.settings.reconnect.is_some();
         if !(reconnects && self.redirected(now, &error)) {
             self.retry_or_end(now, error);

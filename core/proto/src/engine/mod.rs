@@ -13,9 +13,11 @@
 //! [`Engine::poll_transmit`] gives and reports it with `handle_written`. Input that does not fit the state (bytes
 //! without a connection, an unknown token) is ignored; nothing panics.
 
+mod acknowledge;
 mod backoff;
 mod deadlines;
 mod dispatch;
+mod flapping;
 mod journal;
 mod life;
 mod outbox;
@@ -24,6 +26,7 @@ mod publish;
 mod queue;
 mod receive;
 mod redirect;
+mod round_trip;
 mod router;
 mod servers;
 mod stream;
@@ -38,6 +41,7 @@ use std::collections::VecDeque;
 use bytes::BytesMut;
 
 use self::backoff::Backoff;
+use self::flapping::Flapping;
 pub use self::life::DisconnectOptions;
 use self::life::Life;
 use self::outbox::Outbox;
@@ -48,6 +52,7 @@ pub use self::output::{
 pub use self::publish::Rejected;
 use self::publish::{Flush, PublishTimeouts};
 use self::queue::Queue;
+use self::round_trip::RoundTrip;
 use self::servers::Servers;
 pub use self::stream::{StreamId, StreamOptions, WhenStreamFull};
 pub use self::subscribe::SubscribeRequest;
@@ -70,6 +75,7 @@ pub struct Engine {
     now: Timestamp,
     life: Life,
     backoff: Backoff,
+    flapping: Flapping,
     timers: Timers,
     servers: Servers,
     versions: Versions,
@@ -86,6 +92,8 @@ pub struct Engine {
 
     slots: Slots,
     inbound: Inbound,
+    /// Whether an acknowledgement waits for an earlier one.
+    acks_held: bool,
     journal: Journal,
     /// Counts accepted messages, for the journal.
     accepted: u64,
@@ -102,6 +110,7 @@ pub struct Engine {
     requests: VecDeque<(RequestId, Request)>,
     readable: VecDeque<StreamId>,
     metrics: Metrics,
+    round_trip: RoundTrip,
     /// The dropped messages that the last event told of: outgoing, incoming.
     dropped_told: (u64, u64),
 }
@@ -124,6 +133,7 @@ impl Engine {
             now,
             life: Life::default(),
             backoff: Backoff::new(number as u64),
+            flapping: Flapping::default(),
             timers: Timers::default(),
             connection: None,
             outbox: Outbox::default(),
@@ -131,6 +141,7 @@ impl Engine {
             unhandled: Frames::default(),
             slots: Slots::default(),
             inbound: Inbound::default(),
+            acks_held: false,
             journal: Journal::default(),
             accepted: 0,
             publish_timeouts: PublishTimeouts::default(),
@@ -143,6 +154,7 @@ impl Engine {
             requests: VecDeque::new(),
             readable: VecDeque::new(),
             metrics: Metrics::default(),
+            round_trip: RoundTrip::default(),
             dropped_told: (0, 0),
         }
     }
@@ -224,6 +236,7 @@ impl Engine {
             in_flight: self.slots.len(),
             queued: self.queue.len(),
             queued_bytes: self.queue.bytes(),
+            round_trip: self.round_trip.last(),
             ..self.metrics
         }
     }

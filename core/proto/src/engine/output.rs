@@ -106,6 +106,18 @@ pub enum Event {
     },
     /// The server no longer has the session: subscriptions are made anew.
     SessionLost,
+    /// So many connections in a row were closed soon after the server had accepted them: probably another client uses
+    /// the same client identifier. Waits between attempts go on growing.
+    Flapping {
+        /// How many.
+        connections: u32,
+    },
+    /// A received message that the application has not taken keeps acknowledgements of later ones from leaving
+    /// [MQTT-4.6.0-2]. Told once, until they have left.
+    AcksHeld {
+        /// How many wait.
+        acks: usize,
+    },
     /// Messages were dropped since the last such event, by a policy or because no stream was for them.
     Dropped {
         /// From the queue of outgoing messages.
@@ -138,6 +150,14 @@ impl fmt::Display for Event {
                 write!(f, "the server sends the client to {to} this time")
             }
             Self::SessionLost => f.write_str("the server no longer has the session"),
+            Self::Flapping { connections } => write!(
+                f,
+                "{connections} connections in a row were closed soon after the server had accepted them: another client \
+                 may use the same client identifier"
+            ),
+            Self::AcksHeld { acks } => {
+                write!(f, "{acks} acknowledgements wait for an earlier message that is not taken")
+            }
             Self::Dropped { outgoing, incoming } => {
                 write!(f, "dropped {outgoing} outgoing and {incoming} received messages")
             }
@@ -196,4 +216,7 @@ pub struct Metrics {
     pub dropped_incoming: u64,
     /// Connections after the first.
     pub reconnects: u64,
+    /// How long the server took for its last answer that was timed: to a CONNECT, a PINGREQ, or one QoS 1 PUBLISH of
+    /// many; `None` before the first.
+    pub round_trip: Option<Duration>,
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::queue::Queued;
+use super::round_trip::Probed;
 use super::timers::Timer;
 use super::{Completion, Engine, PublishAck, Token};
 use crate::codec::{
@@ -231,7 +232,10 @@ impl Engine {
         if let SlotState::Publish { message, .. } = self.slots.state(packet_id)
             && let Err(error) = encode(&mut self.outbox, connection, message, delivery(qos, packet_id, false))
         {
-            self.finish(packet_id, Err(error));
+            return self.finish(packet_id, Err(error));
+        }
+        if qos == QoS::AtLeastOnce && self.round_trip.is_idle() {
+            self.round_trip.start(Probed::Publish(packet_id), self.outbox.encoded());
         }
     }
 
@@ -263,6 +267,7 @@ impl Engine {
     pub(super) fn handle_puback(&mut self, ack: Ack) -> Result<(), Error> {
         match self.slots.state(ack.packet_id) {
             SlotState::Publish { message, .. } if message.qos == QoS::AtLeastOnce => {
+                self.round_trip.answered(Probed::Publish(ack.packet_id), self.now);
                 self.finish(ack.packet_id, outcome(ack.reason_code, ack.properties));
                 Ok(())
             }

@@ -3,12 +3,12 @@
 use super::stream::{Fill, StreamId, WhenStreamFull};
 use super::subscriptions::Subscriptions;
 use super::{Engine, Token};
-use crate::codec::{Ack, DecodeError, Delivery, PacketType, Publish, SubscriptionIdentifiers, Version};
+use crate::codec::{DecodeError, Delivery, PacketType, Publish, SubscriptionIdentifiers, Version};
 use crate::error::{Error, ErrorKind};
 use crate::message::Message;
-use crate::qos::{PacketId, QoS};
+use crate::qos::QoS;
 use crate::reason::ReasonCode;
-use crate::session::{AckRef, Arrival, Record};
+use crate::session::{AckRef, Arrival};
 use crate::time::Timestamp;
 use crate::topic::{TopicFilter, TopicName};
 
@@ -52,14 +52,6 @@ impl Engine {
         Ok(messages.len() - before)
     }
 
-    /// Acknowledges a message of a stream with manual acknowledgement, in any order: the acknowledgements leave in
-    /// order of arrival. One of an earlier connection is ignored, since the server sends that message again.
-    pub fn acknowledge(&mut self, now: Timestamp, message: &Message) {
-        self.tick(now);
-        self.inbound.take(message.ack);
-        self.flush_acks();
-    }
-
     /// Whether the host should read from the transport.
     ///
     /// Reading pauses while QoS 0 messages fill a stream, but only as long as nothing of ours waits for the server, not
@@ -96,21 +88,6 @@ impl Engine {
         self.subscriptions.found_empty(id)
     }
 
-    /// The application took what it was handed.
-    #[inline]
-    fn take(&mut self, id: StreamId) {
-        let Some(stream) = self.subscriptions.streams.get_mut(&id) else {
-            return;
-        };
-        if stream.in_hand().is_empty() {
-            return;
-        }
-        for ack in stream.in_hand().drain(..) {
-            self.inbound.take(ack);
-        }
-        self.flush_acks();
-    }
-
     /// PUBLISH (section 3.3).
     #[inline]
     pub(super) fn handle_publish(&mut self, publish: Publish) -> Result<(), Error> {
@@ -144,32 +121,6 @@ impl Engine {
         let message =
             Message { topic, payload, properties, qos: delivery.qos(), retain, dup: delivery.dup(), ack };
         self.deliver(message, &subscription_identifiers)
-    }
-
-    /// PUBREL [MQTT-4.3.3-11].
-    pub(super) fn handle_pubrel(&mut self, packet_id: PacketId) {
-        let known = self.inbound.release(packet_id);
-        if known {
-            self.journal.append(|| Record::Released(packet_id));
-        }
-        let reason = if known { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound };
-        self.outbox.gate(&self.journal);
-        self.put_ack(PacketType::PubComp, &Ack::with_reason(packet_id, reason));
-    }
-
-    /// Sends the acknowledgements that may leave now.
-    #[inline]
-    pub(super) fn flush_acks(&mut self) {
-        if self.connection.is_none() {
-            return;
-        }
-        while let Some((packet_type, packet_id)) = self.inbound.next_due() {
-            if packet_type == PacketType::PubRec {
-                self.journal.append(|| Record::Taken(packet_id));
-                self.outbox.gate(&self.journal);
-            }
-            self.put_ack(packet_type, &Ack::success(packet_id));
-        }
     }
 
     /// The server must not send more than the receive maximum of this side [MQTT-3.3.4-9]; version 3.1.1 has none.

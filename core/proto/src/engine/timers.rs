@@ -21,12 +21,14 @@ pub(super) enum Timer {
     Subscribe,
     /// A message has waited long enough for a stream.
     Unclaimed,
+    /// Acknowledgements have waited long for an earlier one.
+    AcksHeld,
     /// Draining before a disconnect takes too long.
     Drain,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Timers([Option<Timestamp>; 9]);
+pub(super) struct Timers([Option<Timestamp>; 10]);
 
 impl Timers {
     pub(super) fn set(&mut self, timer: Timer, at: Option<Timestamp>) {

@@ -39,6 +39,8 @@ pub(crate) struct Inbound {
     qos1: VecDeque<Owed>,
     /// The serial of the first entry of `qos1`.
     first_serial: u64,
+    /// How many entries of `qos1` were taken by the application.
+    taken: usize,
     qos2: BTreeMap<PacketId, Exact>,
     next_delivery: u64,
     /// QoS 2 identifiers of this connection that wait for their PUBREC, in order of arrival.
@@ -73,6 +75,7 @@ impl Default for Inbound {
         Self {
             qos1: VecDeque::new(),
             first_serial: 1,
+            taken: 0,
             qos2: BTreeMap::new(),
             next_delivery: 1,
             unrecorded: VecDeque::new(),
@@ -132,8 +135,11 @@ impl Inbound {
         let Some(index) = ack.serial.checked_sub(self.first_serial) else {
             return;
         };
-        if let Some(owed) = usize::try_from(index).ok().and_then(|index| self.qos1.get_mut(index)) {
-            owed.holders = owed.holders.saturating_sub(1);
+        if let Some(owed) = usize::try_from(index).ok().and_then(|index| self.qos1.get_mut(index))
+            && owed.holders > 0
+        {
+            owed.holders -= 1;
+            self.taken += usize::from(owed.holders == 0);
         }
     }
 
@@ -144,6 +150,7 @@ impl Inbound {
             && let Some(owed) = self.qos1.pop_front()
         {
             self.first_serial += 1;
+            self.taken -= 1;
             return Some((PacketType::PubAck, owed.packet_id));
         }
         let id = *self.unrecorded.front()?;
@@ -157,6 +164,17 @@ impl Inbound {
         entry.stage = Stage::Recorded;
         self.unrecorded.pop_front();
         Some((PacketType::PubRec, id))
+    }
+
+    /// How many acknowledgements that could leave wait for one of an earlier message; to be asked when
+    /// [`Inbound::next_due`] gives none.
+    #[inline]
+    pub(crate) fn held(&self) -> usize {
+        if self.unrecorded.len() < 2 {
+            return self.taken;
+        }
+        let taken = |id: &&PacketId| self.qos2.get(id).is_some_and(|entry| entry.holders == 0);
+        self.taken + self.unrecorded.iter().filter(taken).count()
     }
 
     /// A message was not taken in after all: the server is to send it again.
@@ -184,6 +202,7 @@ impl Inbound {
     pub(crate) fn connection_lost(&mut self) {
         self.first_serial += self.qos1.len() as u64;
         self.qos1.clear();
+        self.taken = 0;
         self.unrecorded.clear();
         for entry in self.qos2.values_mut() {
             entry.counted = false;

@@ -1,6 +1,6 @@
 //! Acknowledging what was received: when the application has taken it, in order of arrival.
 
-use polymqtt_proto::engine::{StreamId, SubscribeRequest};
+use polymqtt_proto::engine::{Event, StreamId, SubscribeRequest};
 use polymqtt_testkit::model_broker::{BrokerConfig, Overlapping};
 use polymqtt_testkit::world::{World, request};
 
@@ -190,5 +190,42 @@ fn overlapping_subscriptions_deliver_one_copy_to_each_stream_they_name() {
         world.run_for(secs(1));
         assert_eq!(world.broker.pending("c"), 0);
         world.assert_clean();
+    }
+}
+
+#[test]
+fn acknowledgements_that_one_message_holds_back_are_told_of_once() {
+    let mut world = connected(options());
+    let stream = world.subscribe_with(manual("a")).unwrap();
+    for payload in ["1", "2", "3"] {
+        broadcast(&mut world, "a", payload, Q1);
+    }
+    let messages: Vec<_> = (0..3).map(|_| world.receive(stream)).collect();
+    let told = |world: &World| {
+        world.events.iter().filter(|event| matches!(event, Event::AcksHeld { acks: 2 })).count()
+    };
+    world.engine.acknowledge(world.now, &messages[2]);
+    world.run_for(secs(9));
+    world.engine.acknowledge(world.now, &messages[1]);
+    assert_eq!(told(&world), 0);
+    world.run_for(secs(60));
+    assert_eq!((told(&world), world.broker.pending("c")), (1, 3));
+    world.engine.acknowledge(world.now, &messages[0]);
+    world.run_for(secs(60));
+    assert_eq!((told(&world), world.broker.pending("c")), (1, 0));
+    world.assert_clean();
+}
+
+#[test]
+fn a_stream_that_takes_its_messages_holds_nothing() {
+    for qos in [Q1, Q2] {
+        let mut world = connected(options());
+        let stream = world.subscribe("a", Q2).unwrap();
+        for payload in ["1", "2", "3"] {
+            broadcast(&mut world, "a", payload, qos);
+        }
+        world.receive(stream);
+        world.run_for(secs(60));
+        assert!(!world.events.iter().any(|event| matches!(event, Event::AcksHeld { .. })));
     }
 }

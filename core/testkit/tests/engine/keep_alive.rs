@@ -4,7 +4,7 @@ use polymqtt_proto::engine::Event;
 use polymqtt_proto::error::ErrorKind;
 use polymqtt_testkit::model_broker::BrokerConfig;
 
-use crate::support::{Q0, Q1, broadcast, connected, connected_to, message, options, secs};
+use crate::support::{Q0, Q1, broadcast, connected, connected_to, message, millis, options, secs, world};
 
 #[test]
 fn an_idle_client_pings_and_is_not_dropped() {
@@ -115,5 +115,25 @@ fn a_pause_of_ours_is_not_a_dead_link() {
     assert_eq!((world.broker.record().connections, world.broker.record().keep_alive_timeouts), (1, 0));
     for _ in 0..10 {
         world.receive(stream);
+    }
+}
+
+#[test]
+fn the_round_trip_is_timed_by_what_the_server_answers() {
+    let mut world = world(options().keep_alive(secs(10)));
+    assert_eq!(world.engine.metrics().round_trip, None);
+    world.network.delay = millis(20)..=millis(20);
+    world.connect().unwrap();
+    assert_eq!(world.engine.metrics().round_trip, Some(millis(40)));
+    // A PUBLISH, and then a PINGREQ, on connections of other delays.
+    for (delay, wait) in [(millis(30), millis(100)), (millis(50), secs(15))] {
+        world.network.delay = delay..=delay;
+        world.cut();
+        let connections = world.broker.record().connections;
+        assert!(world.run_until(|world| world.broker.record().connections > connections));
+        let token = world.publish(message("t", "x", Q1)).unwrap();
+        world.published(token).unwrap();
+        world.run_for(wait);
+        assert_eq!(world.engine.metrics().round_trip, Some(delay * 2));
     }
 }

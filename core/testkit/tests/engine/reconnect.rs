@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use polymqtt_proto::codec::Version;
 use polymqtt_proto::engine::Event;
 use polymqtt_proto::options::ReconnectOptions;
 use polymqtt_proto::reason::ReasonCode;
@@ -101,4 +102,28 @@ fn what_was_in_a_partly_received_packet_does_not_reach_the_next_connection() {
     world.run_for(secs(40));
     assert_eq!(world.broker.record().connections, 2);
     world.assert_clean();
+}
+
+#[test]
+fn connections_that_are_closed_soon_after_connack_are_told_of_and_waits_go_on_growing() {
+    let mut world = connected(options().version(Version::V311));
+    let told = |world: &World| -> Vec<u32> {
+        let flapping = |event: &Event| match event {
+            Event::Flapping { connections } => Some(*connections),
+            _ => None,
+        };
+        world.events.iter().filter_map(flapping).collect()
+    };
+    for lost in 1..=12 {
+        world.run_for(millis(100));
+        world.cut();
+        assert!(world.run_until(|world| world.broker.record().connections == lost + 1));
+    }
+    assert_eq!(told(&world), [3, 6, 12]);
+    assert!(waits(&world).iter().any(|wait| *wait > secs(4)), "{:?}", waits(&world));
+    // One that lasts begins the count again.
+    world.run_for(secs(40));
+    world.cut();
+    world.run_for(secs(1));
+    assert_eq!(told(&world).len(), 3);
 }

@@ -1,0 +1,82 @@
+//! Acknowledging received messages: in order of arrival, whatever the order in which the application takes them.
+
+use std::time::Duration;
+
+use super::stream::StreamId;
+use super::timers::Timer;
+use super::{Engine, Event};
+use crate::codec::{Ack, PacketType};
+use crate::message::Message;
+use crate::qos::PacketId;
+use crate::reason::ReasonCode;
+use crate::session::Record;
+use crate::time::Timestamp;
+
+/// Acknowledgements that wait for an earlier one are told of after this long.
+const HELD: Duration = Duration::from_secs(10);
+
+impl Engine {
+    /// Acknowledges a message of a stream with manual acknowledgement, in any order: the acknowledgements leave in
+    /// order of arrival. One of an earlier connection is ignored, since the server sends that message again.
+    pub fn acknowledge(&mut self, now: Timestamp, message: &Message) {
+        self.tick(now);
+        self.inbound.take(message.ack);
+        self.flush_acks();
+    }
+
+    /// The application took what it was handed.
+    #[inline]
+    pub(super) fn take(&mut self, id: StreamId) {
+        let Some(stream) = self.subscriptions.streams.get_mut(&id) else {
+            return;
+        };
+        if stream.in_hand().is_empty() {
+            return;
+        }
+        for ack in stream.in_hand().drain(..) {
+            self.inbound.take(ack);
+        }
+        self.flush_acks();
+    }
+
+    /// Sends the acknowledgements that may leave now.
+    #[inline]
+    pub(super) fn flush_acks(&mut self) {
+        if self.connection.is_none() {
+            return;
+        }
+        let mut left = false;
+        while let Some((packet_type, packet_id)) = self.inbound.next_due() {
+            left = true;
+            if packet_type == PacketType::PubRec {
+                self.journal.append(|| Record::Taken(packet_id));
+                self.outbox.gate(&self.journal);
+            }
+            self.put_ack(packet_type, &Ack::success(packet_id));
+        }
+        let held = self.inbound.held() > 0;
+        if held != self.acks_held || (held && left) {
+            self.acks_held = held;
+            self.timers.set(Timer::AcksHeld, held.then(|| self.now + HELD));
+        }
+    }
+
+    /// Tells of acknowledgements that have waited long.
+    pub(super) fn sweep_acks(&mut self, now: Timestamp) {
+        let acks = self.inbound.held();
+        if self.timers.take_due(Timer::AcksHeld, now) && acks > 0 {
+            self.events.push_back(Event::AcksHeld { acks });
+        }
+    }
+
+    /// PUBREL [MQTT-4.3.3-11].
+    pub(super) fn handle_pubrel(&mut self, packet_id: PacketId) {
+        let known = self.inbound.release(packet_id);
+        if known {
+            self.journal.append(|| Record::Released(packet_id));
+        }
+        let reason = if known { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound };
+        self.outbox.gate(&self.journal);
+        self.put_ack(PacketType::PubComp, &Ack::with_reason(packet_id, reason));
+    }
+}
