@@ -21,9 +21,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use polymqtt_proto::connection::Grant;
-use polymqtt_proto::engine::{DisconnectOptions, Event, Granted, Metrics, PublishAck, Undelivered};
+use polymqtt_proto::engine::{
+    DisconnectOptions, Event, Granted, Metrics, PublishAck, StreamOptions, Undelivered, UnsubscribeAck,
+};
 use polymqtt_proto::error::{Error, ErrorKind};
-use polymqtt_proto::message::Message;
+use polymqtt_proto::message::{Acknowledgement, Message};
 use polymqtt_proto::options::Options;
 use polymqtt_proto::qos::QoS;
 use polymqtt_proto::topic::{TopicError, TopicName};
@@ -151,8 +153,16 @@ impl Client {
     ///
     /// # Errors
     /// As [`crate::Client::unsubscribe`].
-    pub fn unsubscribe(&self, filters: impl IntoFilters) -> Result<(), Error> {
-        wait(self.0.unsubscribe(filters))
+    pub fn unsubscribe(&self, filters: impl IntoFilters) -> Result<UnsubscribeAck, Error> {
+        wait(self.0.unsubscribe(filters).into_future())
+    }
+
+    /// The messages that no other subscription is for; see [`crate::Client::unclaimed`].
+    ///
+    /// # Errors
+    /// As [`crate::Client::unclaimed`].
+    pub fn unclaimed(&self, options: StreamOptions) -> Result<Subscription, Error> {
+        self.0.unclaimed(options).map(Subscription)
     }
 
     /// What happens to the connection from now on.
@@ -231,12 +241,20 @@ impl Subscription {
         self.0.ack(message)
     }
 
+    /// As [`Subscription::ack`], with an answer of the program; see [`crate::Subscription::ack_with`].
+    ///
+    /// # Errors
+    /// As [`crate::Subscription::ack_with`].
+    pub fn ack_with(&self, message: &Message, answer: Acknowledgement) -> Result<(), Error> {
+        self.0.ack_with(message, answer)
+    }
+
     /// Unsubscribes, and waits for the server's answer; see [`crate::Subscription::unsubscribe`].
     ///
     /// # Errors
     /// As [`crate::Subscription::unsubscribe`].
-    pub fn unsubscribe(self) -> Result<(), Error> {
-        wait(self.0.unsubscribe())
+    pub fn unsubscribe(self) -> Result<UnsubscribeAck, Error> {
+        wait(self.0.unsubscribe().into_future())
     }
 }
 

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use polymqtt_proto::connection::Grant;
-use polymqtt_proto::engine::{Completion, DisconnectOptions, Engine, Metrics, PublishAck, Undelivered};
+use polymqtt_proto::engine::{
+    Completion, DisconnectOptions, Engine, Metrics, PublishAck, StreamOptions, Undelivered,
+};
 use polymqtt_proto::error::{Error, ErrorKind};
 use polymqtt_proto::message::Message;
 use polymqtt_proto::options::{Options, WhenFull};
@@ -17,8 +19,9 @@ use crate::driver::Driver;
 use crate::events::Events;
 use crate::publish::{Delivery, Publish};
 use crate::shared::{KeepConnected, Shared};
-use crate::subscription::{Operation, Subscribe};
+use crate::subscription::{Operation, Subscribe, Subscription};
 use crate::transport::Connector;
+use crate::unsubscribe::Unsubscribe;
 
 /// Messages of one batch that are accepted before others get a turn at the lock.
 const BATCH: usize = 256;
@@ -162,27 +165,23 @@ impl Client {
         Subscribe::new(&self.handle, filters.into_filters())
     }
 
-    /// Unsubscribes filters of the session that no [`Subscription`](crate::Subscription) of this client has, such as
-    /// those of an earlier program.
+    /// Unsubscribes filters of the session that no [`Subscription`] of this client has, such as those of an earlier
+    /// program: await it for the server's answer.
     ///
     /// # Errors
     /// A filter that breaks a rule; the server's refusal, or that it gave no answer in time.
-    pub async fn unsubscribe(&self, filters: impl IntoFilters) -> Result<(), Error> {
-        let filters = filters.into_filters()?;
-        let shared = self.shared();
-        let now = shared.now();
-        let token = shared.with(|state, _| {
-            let token = state.operations.start();
-            let accepted = state.engine.unsubscribe_filters(now, filters, token);
-            if accepted.is_err() {
-                state.operations.forget(token);
-            }
-            accepted.map(|()| token)
-        })??;
-        match (Operation { shared, token }).wait().await? {
-            Completion::Unsubscribed(outcome) => outcome,
-            _ => Ok(()),
-        }
+    pub fn unsubscribe(&self, filters: impl IntoFilters) -> Unsubscribe<'_> {
+        Unsubscribe::filters(self.shared(), filters.into_filters())
+    }
+
+    /// The messages that no [`Subscription`] of this client is for: those of a session that lasts once they have waited
+    /// for [`Options::unclaimed_timeout`], others at once. Without this stream they are acknowledged, and counted as
+    /// dropped. A client has one at a time.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidOption`] when it is open already, [`ErrorKind::Closed`] when the client is closed.
+    pub fn unclaimed(&self, options: StreamOptions) -> Result<Subscription, Error> {
+        Subscription::unclaimed(&self.handle, options)
     }
 
     /// What happens to the connection from now on.
@@ -209,18 +208,21 @@ impl Client {
         self.disconnect_with(DisconnectOptions::default()).await
     }
 
-    /// As [`Client::disconnect`], with another timeout, or leaving the will to be published.
+    /// As [`Client::disconnect`], with another timeout, leaving the will to be published, or with more said to the server.
     ///
     /// # Errors
-    /// As [`Client::disconnect`].
+    /// As [`Client::disconnect`]; options that the version or the session does not allow: the client goes on then.
     pub async fn disconnect_with(&self, options: DisconnectOptions) -> Result<Undelivered, Error> {
         let shared = self.shared();
         let now = shared.now();
         let token = shared.with(|state, _| {
             let token = state.operations.start();
-            state.engine.disconnect(now, options, token);
-            token
-        })?;
+            let accepted = state.engine.disconnect(now, options, token);
+            if accepted.is_err() {
+                state.operations.forget(token);
+            }
+            accepted.map(|()| token)
+        })??;
         match (Operation { shared, token }).wait().await? {
             Completion::Disconnected(undelivered) => Ok(undelivered),
             _ => Ok(Undelivered::default()),

@@ -31,12 +31,14 @@ mod room;
 mod shared;
 mod subscription;
 mod transport;
+mod unsubscribe;
 mod wakes;
 
 pub use client::{Client, IntoFilters};
 pub use events::Events;
 pub use publish::{Delivery, Publish, Publishing};
 pub use subscription::{Subscribe, Subscription};
+pub use unsubscribe::Unsubscribe;
 
 pub use polymqtt_proto::codec::{
     AckProperties, PublishProperties, RetainHandling, SubscriptionOptions, UserProperties, Version,
@@ -44,10 +46,11 @@ pub use polymqtt_proto::codec::{
 };
 pub use polymqtt_proto::connection::{Grant, Limits};
 pub use polymqtt_proto::engine::{
-    DisconnectOptions, Event, Granted, Metrics, PublishAck, StreamOptions, Undelivered, WhenStreamFull,
+    DisconnectOptions, Event, Granted, Metrics, PublishAck, StreamOptions, Undelivered, UnsubscribeAck,
+    WhenStreamFull,
 };
 pub use polymqtt_proto::error::{Error, ErrorKind};
-pub use polymqtt_proto::message::Message;
+pub use polymqtt_proto::message::{Acknowledgement, Message};
 pub use polymqtt_proto::options::{
     ClientCertificate, OnSessionLost, Options, Pem, ProtocolVersion, QueueOptions, ReconnectOptions,
     RedirectOptions, Scheme, Server, TlsOptions, WhenFull, Will,

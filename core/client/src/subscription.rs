@@ -8,13 +8,14 @@ use std::task::{Context, Poll};
 use polymqtt_proto::codec::{RetainHandling, SubscriptionOptions};
 use polymqtt_proto::engine::{Completion, Granted, StreamId, StreamOptions, SubscribeRequest, Token};
 use polymqtt_proto::error::{Error, ErrorKind};
-use polymqtt_proto::message::Message;
+use polymqtt_proto::message::{Acknowledgement, Message};
 use polymqtt_proto::qos::QoS;
 use polymqtt_proto::text::Utf8String;
 use polymqtt_proto::time::Timestamp;
 use polymqtt_proto::topic::TopicFilter;
 
 use crate::shared::{KeepConnected, Shared};
+use crate::unsubscribe::Unsubscribe;
 
 /// A subscription being put together by [`Client::subscribe`](crate::Client::subscribe): set what differs from the
 /// defaults, then await it for the [`Subscription`].
@@ -171,6 +172,13 @@ pub struct Subscription {
 }
 
 impl Subscription {
+    /// The messages that no other subscription of the client is for.
+    pub(crate) fn unclaimed(client: &Arc<KeepConnected>, options: StreamOptions) -> Result<Self, Error> {
+        let now = client.0.now();
+        let stream = client.0.with(|state, _| state.engine.unclaimed(now, options))??;
+        Ok(Self { client: Arc::clone(client), stream: Some(stream), granted: Vec::new() })
+    }
+
     /// What the server granted, filter by filter in the order of the request.
     #[must_use]
     pub fn granted(&self) -> &[Granted] {
@@ -221,25 +229,34 @@ impl Subscription {
         self.client.0.with(|state, _| state.engine.acknowledge(Timestamp::ZERO, message))
     }
 
-    /// Unsubscribes, and waits for the server's answer. Messages that were not received are dropped.
+    /// As [`Subscription::ack`], with an answer of the program (v5), such as that it refuses the message.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] with version 3.1.1, [`ErrorKind::InvalidOption`] for a reason code that has no place
+    /// there, [`ErrorKind::Closed`] when the client is closed.
+    pub fn ack_with(&self, message: &Message, answer: Acknowledgement) -> Result<(), Error> {
+        self.client.0.with(|state, _| state.engine.acknowledge_with(Timestamp::ZERO, message, answer))?
+    }
+
+    /// Unsubscribes: await it for the server's answer. Messages that were not received are dropped.
     ///
     /// # Errors
     /// That the server refused, or gave no answer in time.
-    pub async fn unsubscribe(mut self) -> Result<(), Error> {
-        let Some(stream) = self.stream.take() else {
-            return Ok(());
-        };
-        let shared = &self.client.0;
-        let now = shared.now();
-        let token = shared.with(|state, _| {
-            let token = state.operations.start();
-            state.engine.unsubscribe(now, stream, token);
-            token
-        })?;
-        match (Operation { shared, token }).wait().await? {
-            Completion::Unsubscribed(outcome) => outcome,
-            _ => Ok(()),
-        }
+    pub fn unsubscribe(self) -> Unsubscribe<'static> {
+        Unsubscribe::stream(self)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.client.0
+    }
+
+    pub(crate) fn stream(&self) -> Option<StreamId> {
+        self.stream
+    }
+
+    /// The stream is gone.
+    pub(crate) fn closed(&mut self) {
+        self.stream = None;
     }
 
     #[inline]

@@ -2,8 +2,10 @@
 
 use bytes::Bytes;
 
-use crate::codec::PublishProperties;
+use crate::codec::{PacketType, PublishProperties, UserProperties, Version};
+use crate::error::{Error, ErrorKind};
 use crate::qos::QoS;
+use crate::reason::ReasonCode;
 use crate::session::AckRef;
 use crate::text::Utf8String;
 use crate::topic::{TopicError, TopicName};
@@ -151,6 +153,40 @@ impl Message {
     /// Bytes of memory that the message holds while it waits, as the queues' bounds count them.
     pub(crate) fn size(&self) -> usize {
         self.topic.as_str().len() + self.payload.len() + size_of::<Self>()
+    }
+}
+
+/// What a program answers to a received message of QoS 1 or 2 (sections 3.4 and 3.5), where it is more than that the
+/// message was taken (v5).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// Success by default; a failure, such as [`ReasonCode::NotAuthorized`], tells the server that the message is
+    /// refused: it does not send it again.
+    pub reason_code: ReasonCode,
+    /// Words for people (section 3.4.2.2.2). Left out where the server would not take so large a packet.
+    pub reason_string: Option<Utf8String>,
+    /// User properties (section 3.4.2.2.3). Left out where the server would not take so large a packet.
+    pub user_properties: UserProperties,
+}
+
+impl Acknowledgement {
+    /// An answer with a reason code alone.
+    #[must_use]
+    pub fn with_reason(reason_code: ReasonCode) -> Self {
+        Self { reason_code, ..Self::default() }
+    }
+
+    /// Whether a client may say this in a PUBACK or PUBREC.
+    pub(crate) fn check(&self, version: Version) -> Result<(), Error> {
+        if version == Version::V311 && *self != Self::default() {
+            return Err(Error::new(ErrorKind::Unsupported, "what an acknowledgement says needs MQTT 5"));
+        }
+        let code = self.reason_code;
+        if !code.is_allowed_in(PacketType::PubAck) || code == ReasonCode::NoMatchingSubscribers {
+            let what = format!("a received message can't be acknowledged by {code} (section 3.4.2.1)");
+            return Err(Error::new(ErrorKind::InvalidOption, what));
+        }
+        Ok(())
     }
 }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 use super::stream::StreamId;
 use super::timers::Timer;
 use super::{Engine, Event};
-use crate::codec::{Ack, PacketType};
-use crate::message::Message;
+use crate::codec::{Ack, AckProperties, PacketType};
+use crate::error::Error;
+use crate::message::{Acknowledgement, Message};
 use crate::qos::PacketId;
 use crate::reason::ReasonCode;
-use crate::session::Record;
+use crate::session::{AckRef, Due, Record};
 use crate::time::Timestamp;
 
 /// Acknowledgements that wait for an earlier one are told of after this long.
@@ -22,6 +23,31 @@ impl Engine {
         self.tick(now);
         self.inbound.take(message.ack);
         self.flush_acks();
+    }
+
+    /// As [`Engine::acknowledge`], with an answer of the program (v5), such as that it refuses the message.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`](crate::error::ErrorKind::Unsupported) with version 3.1.1;
+    /// [`ErrorKind::InvalidOption`](crate::error::ErrorKind::InvalidOption) for a reason code that a client can't answer
+    /// with.
+    pub fn acknowledge_with(
+        &mut self,
+        now: Timestamp,
+        message: &Message,
+        answer: Acknowledgement,
+    ) -> Result<(), Error> {
+        answer.check(self.version())?;
+        self.inbound.answer(message.ack, answer);
+        self.acknowledge(now, message);
+        Ok(())
+    }
+
+    /// Refuses a received message: nobody gets it.
+    pub(super) fn refuse(&mut self, ack: AckRef, reason_code: ReasonCode) {
+        self.metrics.dropped_incoming += 1;
+        self.inbound.answer(ack, Acknowledgement::with_reason(reason_code));
+        self.inbound.take(ack);
     }
 
     /// The application took what it was handed.
@@ -46,8 +72,12 @@ impl Engine {
             return;
         }
         let mut left = false;
-        while let Some((packet_type, packet_id)) = self.inbound.next_due() {
+        while let Some(Due { packet_type, packet_id, answer }) = self.inbound.next_due() {
             left = true;
+            if let Some(answer) = answer {
+                self.put_answer(packet_type, packet_id, *answer);
+                continue;
+            }
             if packet_type == PacketType::PubRec {
                 self.journal.append(|| Record::Taken(packet_id));
                 self.outbox.gate(&self.journal);
@@ -58,6 +88,26 @@ impl Engine {
         if held != self.acks_held || (held && left) {
             self.acks_held = held;
             self.timers.set(Timer::AcksHeld, held.then(|| self.now + HELD));
+        }
+    }
+
+    /// Sends an acknowledgement that says more than success; without its properties where the packet would be larger
+    /// than the server takes [MQTT-3.4.2-2], [MQTT-3.4.2-3].
+    fn put_answer(&mut self, packet_type: PacketType, packet_id: PacketId, answer: Acknowledgement) {
+        let Acknowledgement { reason_code, reason_string, user_properties } = answer;
+        if packet_type == PacketType::PubRec && !reason_code.is_error() {
+            self.journal.append(|| Record::Taken(packet_id));
+            self.outbox.gate(&self.journal);
+        }
+        let properties = AckProperties { reason_string, user_properties };
+        let mut ack = Ack::with_reason(packet_id, reason_code);
+        if properties != AckProperties::default() {
+            ack.properties = Some(Box::new(properties));
+        }
+        let version = self.version();
+        let size = ack.encoded_len(version);
+        if self.put_checked(size, |out| ack.encode(packet_type, version, out)).is_some() {
+            self.put_ack(packet_type, &Ack::with_reason(packet_id, reason_code));
         }
     }
 

@@ -3,12 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::goodbye::Goodbye;
 use super::round_trip::Probed;
 use super::timers::Timer;
 use super::{Action, Answer, Completion, Engine, Event, Request, RequestId, Token, Undelivered, version};
-use crate::codec::{
-    Ack, ConnAck, Connect, ConnectProperties, Disconnect, DisconnectProperties, Frames, PacketType, Version,
-};
+use crate::codec::{Ack, ConnAck, Connect, ConnectProperties, Disconnect, Frames, PacketType, Version};
 use crate::connection::{Connection, Grant, IncomingAliases, KeepAlive, OutgoingAliases};
 use crate::error::{Error, ErrorKind};
 use crate::options::{OnSessionLost, Server};
@@ -20,25 +19,10 @@ use crate::time::Timestamp;
 /// With a host that gives fresh credentials, this many refusals of them in a row stop the client.
 const CREDENTIAL_ATTEMPTS: u32 = 3;
 
-/// How an orderly disconnect goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DisconnectOptions {
-    /// How long to go on delivering what was accepted; the default is 10 seconds, zero disconnects at once.
-    pub timeout: Duration,
-    /// Whether the server is to publish the will all the same (v5, reason code 0x04); the default is not.
-    pub with_will: bool,
-}
-
-impl Default for DisconnectOptions {
-    fn default() -> Self {
-        Self { timeout: Duration::from_secs(10), with_will: false }
-    }
-}
-
 /// Where the client stands.
 #[derive(Debug, Default)]
 pub(super) struct Life {
-    phase: Phase,
+    pub(super) phase: Phase,
     /// Waits for the first connect.
     connect: Option<Token>,
     was_connected: bool,
@@ -50,12 +34,13 @@ pub(super) struct Life {
     /// CONNECTs sent since the last CONNACK. One without an answer may have made a new session, of which the next
     /// CONNACK says that it is present.
     unanswered: u32,
-    goodbye: Option<Goodbye>,
+    pub(super) goodbye: Option<Goodbye>,
     last_request: u64,
 }
 
+/// Its place between the first attempt and the end.
 #[derive(Debug, Default)]
-enum Phase {
+pub(super) enum Phase {
     #[default]
     Idle,
     /// Until the next attempt is due.
@@ -74,14 +59,6 @@ enum Phase {
         established: bool,
     },
     Ended,
-}
-
-/// An orderly disconnect under way.
-#[derive(Debug)]
-struct Goodbye {
-    token: Token,
-    options: DisconnectOptions,
-    sent: bool,
 }
 
 impl Life {
@@ -126,25 +103,6 @@ impl Engine {
         self.life.connect = Some(token);
         self.begin_attempt(now);
         Ok(())
-    }
-
-    /// Disconnects in order: delivers what was accepted, within the timeout, then says goodbye. New operations are
-    /// refused from now on. The outcome is a [`Completion::Disconnected`].
-    pub fn disconnect(&mut self, now: Timestamp, options: DisconnectOptions, token: Token) {
-        let now = self.tick(now);
-        if self.life.is_ended() {
-            return self.complete(token, Completion::Disconnected(Undelivered::default()));
-        }
-        if let Some(earlier) = self.life.goodbye.take() {
-            self.complete(earlier.token, Completion::Disconnected(self.undelivered()));
-        }
-        self.life.goodbye = Some(Goodbye { token, options, sent: false });
-        self.timers.set(Timer::Drain, Some(now + options.timeout));
-        if options.timeout.is_zero() {
-            self.timers.set(Timer::Drain, None);
-            return self.say_goodbye();
-        }
-        self.settle_goodbye();
     }
 
     /// Ends the client at once, as when its host can't go on: every operation and stream ends with this error.
@@ -300,41 +258,8 @@ impl Engine {
         }
     }
 
-    /// Says goodbye once everything accepted is delivered.
-    pub(super) fn settle_goodbye(&mut self) {
-        let drained = self.queue.is_empty() && self.slots.is_empty();
-        let waits = self.life.goodbye.as_ref().is_some_and(|goodbye| !goodbye.sent);
-        if waits && drained {
-            self.say_goodbye();
-        }
-    }
-
-    fn say_goodbye(&mut self) {
-        let Some(goodbye) = &mut self.life.goodbye else {
-            return;
-        };
-        if std::mem::replace(&mut goodbye.sent, true) {
-            return;
-        }
-        let with_will = goodbye.options.with_will;
-        self.timers.set(Timer::Drain, None);
-        match self.life.phase {
-            Phase::Connected => {
-                let disconnect = self.disconnect_packet(with_will);
-                let version = self.version();
-                self.put(|out| disconnect.encode(version, out));
-                self.close_transport(Action::Shutdown, None);
-            }
-            Phase::Opening | Phase::Handshaking => self.close_transport(Action::Abort, None),
-            Phase::Closing { established, .. } => {
-                self.life.phase = Phase::Closing { reason: None, established };
-            }
-            Phase::Idle | Phase::Waiting | Phase::Asking(_) | Phase::Ended => self.end(None),
-        }
-    }
-
     /// The host is to close the transport; what comes until then is ignored.
-    fn close_transport(&mut self, action: Action, reason: Option<Error>) {
+    pub(super) fn close_transport(&mut self, action: Action, reason: Option<Error>) {
         self.timers.set(Timer::Connect, None);
         self.timers.set(Timer::KeepAlive, None);
         // Without it nothing more is sent: DISCONNECT was the last packet [MQTT-3.14.4-1].
@@ -428,19 +353,6 @@ impl Engine {
     fn clean_start(&self) -> bool {
         let goes_on = self.life.was_connected || self.life.restored;
         self.settings.clean_start && (self.version() == Version::V311 || !goes_on)
-    }
-
-    fn disconnect_packet(&self, with_will: bool) -> Disconnect {
-        let reason_code = if with_will { ReasonCode::DisconnectWithWill } else { ReasonCode::Success };
-        let mut disconnect = Disconnect::with_reason(reason_code);
-        // The default expiry is for reconnecting only: an orderly goodbye ends the session.
-        let version = self.version();
-        let outlives = self.settings.session_expiry(version) > 0 && !self.settings.lasting_session(version);
-        if version == Version::V5 && outlives {
-            let properties = DisconnectProperties { session_expiry_interval: Some(0), ..Default::default() };
-            disconnect.properties = Some(Box::new(properties));
-        }
-        disconnect
     }
 
     fn established(&mut self, now: Timestamp, grant: Grant) {
@@ -610,7 +522,7 @@ impl Engine {
         }
     }
 
-    fn undelivered(&self) -> Undelivered {
+    pub(super) fn undelivered(&self) -> Undelivered {
         Undelivered {
             queued: self.queue.len(),
             unacknowledged: self.slots.in_order(SlotState::is_publish).len(),

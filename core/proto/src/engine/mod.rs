@@ -18,6 +18,7 @@ mod backoff;
 mod deadlines;
 mod dispatch;
 mod flapping;
+mod goodbye;
 mod journal;
 mod life;
 mod outbox;
@@ -42,12 +43,13 @@ use bytes::BytesMut;
 
 use self::backoff::Backoff;
 use self::flapping::Flapping;
-pub use self::life::DisconnectOptions;
+pub use self::goodbye::DisconnectOptions;
 use self::life::Life;
 use self::outbox::Outbox;
 pub use self::outbox::Transmit;
 pub use self::output::{
     Action, Answer, Completion, Event, Granted, Metrics, PublishAck, Request, RequestId, Token, Undelivered,
+    UnsubscribeAck,
 };
 pub use self::publish::Rejected;
 use self::publish::{Flush, PublishTimeouts};

@@ -42,7 +42,7 @@ pub enum Completion {
     /// What was granted for each filter, in order of the request.
     Subscribed(Result<Vec<Granted>, Error>),
     /// The server answered the UNSUBSCRIBE.
-    Unsubscribed(Result<(), Error>),
+    Unsubscribed(Result<UnsubscribeAck, Error>),
     /// Everything accepted before was handed to the transport.
     Flushed(Result<(), Error>),
     /// The connection is closed; what could not be delivered.
@@ -66,6 +66,18 @@ pub struct Granted {
     /// The greatest quality of service that messages will arrive with (section 3.9.3), or why it was refused, where
     /// partial success was allowed.
     pub outcome: Result<QoS, Error>,
+    /// What came with the SUBACK (v5 only); `None` for a filter that was subscribed already.
+    pub properties: Option<Box<AckProperties>>,
+}
+
+/// The server's answer to an UNSUBSCRIBE.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnsubscribeAck {
+    /// One for each filter, success or [`ReasonCode::NoSubscriptionExisted`] (v5); none where nothing had to be sent,
+    /// and with version 3.1.1.
+    pub reason_codes: Vec<ReasonCode>,
+    /// What came with them (v5 only).
+    pub properties: Option<Box<AckProperties>>,
 }
 
 /// What a disconnect could not deliver.

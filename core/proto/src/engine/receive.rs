@@ -3,7 +3,9 @@
 use super::stream::{Fill, StreamId, WhenStreamFull};
 use super::subscriptions::Subscriptions;
 use super::{Engine, Token};
-use crate::codec::{DecodeError, Delivery, PacketType, Publish, SubscriptionIdentifiers, Version};
+use crate::codec::{
+    DecodeError, Delivery, PacketType, Publish, SubscriptionIdentifiers, UserProperties, Version,
+};
 use crate::error::{Error, ErrorKind};
 use crate::message::Message;
 use crate::qos::QoS;
@@ -118,6 +120,14 @@ impl Engine {
                 Arrival::New(ack) => ack,
             },
         };
+        if self.settings.verify_payload_format
+            && let Some(properties) = &properties
+            && properties.payload_format_indicator == Some(true)
+            && std::str::from_utf8(&payload).is_err()
+        {
+            self.refuse(ack, ReasonCode::PayloadFormatInvalid);
+            return Ok(());
+        }
         let message =
             Message { topic, payload, properties, qos: delivery.qos(), retain, dup: delivery.dup(), ack };
         self.deliver(message, &subscription_identifiers)
@@ -261,7 +271,7 @@ impl Engine {
         stream.ended = Some(outcome);
         let subscriptions = std::mem::take(&mut stream.subscriptions);
         let filters = self.remove_subscriptions_of(id, &subscriptions);
-        self.request_unsubscribe(self.now, filters, Token::NONE);
+        self.request_unsubscribe(self.now, filters, UserProperties::new(), Token::NONE);
         self.signal(id);
     }
 

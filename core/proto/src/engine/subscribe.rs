@@ -1,9 +1,9 @@
 //! SUBSCRIBE and UNSUBSCRIBE: asking, answers, restoring after a reconnect.
 
 use super::stream::{Stream, StreamId, StreamOptions};
-use super::subscriptions::{Asked, Call, Subscription, SubscriptionState, Unsubscription};
+use super::subscriptions::{Answer, Asked, Call, Subscription, SubscriptionState, Unsubscription};
 use super::timers::Timer;
-use super::{Completion, Engine, Token};
+use super::{Completion, Engine, Token, UnsubscribeAck};
 use crate::codec::{
     AckProperties, RetainHandling, SubAck, Subscribe, SubscribeProperties, SubscriptionOptions, UnsubAck,
     Unsubscribe, UserProperties, Version,
@@ -88,7 +88,7 @@ impl Engine {
                 stream.subscriptions.push(number);
             }
             let outcome = match subscription.state {
-                SubscriptionState::Active(qos) => Some(Ok(qos)),
+                SubscriptionState::Active(qos) => Some(Answer::known(Ok(qos))),
                 _ => {
                     subscription.calls.extend(call);
                     None
@@ -104,11 +104,22 @@ impl Engine {
 
     /// Closes a stream: its messages are acknowledged, and filters that no other stream has are unsubscribed; the
     /// outcome is a [`Completion::Unsubscribed`].
-    pub fn unsubscribe(&mut self, now: Timestamp, stream: StreamId, token: Token) {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] for user properties with version 3.1.1; the stream stays then.
+    pub fn unsubscribe(
+        &mut self,
+        now: Timestamp,
+        stream: StreamId,
+        user_properties: UserProperties,
+        token: Token,
+    ) -> Result<(), Error> {
         let now = self.tick(now);
+        self.check_user_properties(&user_properties)?;
         let filters = self.remove_stream(stream);
-        self.request_unsubscribe(now, filters, token);
+        self.request_unsubscribe(now, filters, user_properties, token);
         self.flush_acks();
+        Ok(())
     }
 
     /// Unsubscribes filters of the session that no stream of this client has, such as those of an earlier program.
@@ -119,9 +130,11 @@ impl Engine {
         &mut self,
         now: Timestamp,
         filters: Vec<TopicFilter>,
+        user_properties: UserProperties,
         token: Token,
     ) -> Result<(), Error> {
         let now = self.tick(now);
+        self.check_user_properties(&user_properties)?;
         if self.life.is_closing() {
             return Err(self.life.closed_error());
         }
@@ -141,18 +154,20 @@ impl Engine {
                 None => {}
             }
         }
-        self.request_unsubscribe(now, filters, token);
+        self.request_unsubscribe(now, filters, user_properties, token);
         Ok(())
     }
 
     /// Lets go of a stream without a goodbye, as when its handle is dropped: unsubscribes, unless the user asked for
     /// a session that lasts; then the server goes on collecting for it.
     pub fn release(&mut self, now: Timestamp, stream: StreamId) {
-        if !self.settings.lasting_session(self.version()) {
-            return self.unsubscribe(now, stream, Token::NONE);
+        let now = self.tick(now);
+        if self.settings.lasting_session(self.version()) {
+            self.detach_stream(stream);
+        } else {
+            let filters = self.remove_stream(stream);
+            self.request_unsubscribe(now, filters, UserProperties::new(), Token::NONE);
         }
-        self.tick(now);
-        self.detach_stream(stream);
         self.flush_acks();
     }
 
@@ -167,10 +182,8 @@ impl Engine {
             ));
         }
         request.stream.check()?;
+        self.check_user_properties(&request.user_properties)?;
         let v311 = self.version() == Version::V311;
-        if v311 && !request.user_properties.is_empty() {
-            return Err(Error::new(ErrorKind::Unsupported, "user properties need MQTT 5"));
-        }
         for (filter, options) in &request.filters {
             if v311 {
                 check_v311(options)?;
@@ -187,6 +200,13 @@ impl Engine {
                     format!("{filter:?} is subscribed with other options: close that subscription first");
                 return Err(Error::new(ErrorKind::InvalidOption, what));
             }
+        }
+        Ok(())
+    }
+
+    fn check_user_properties(&self, user_properties: &UserProperties) -> Result<(), Error> {
+        if self.version() == Version::V311 && !user_properties.is_empty() {
+            return Err(Error::new(ErrorKind::Unsupported, "user properties need MQTT 5"));
         }
         Ok(())
     }
@@ -260,7 +280,8 @@ impl Engine {
             };
             unsubscription.sent = true;
             let filters = unsubscription.filters.clone();
-            let packet = Unsubscribe { packet_id, filters, user_properties: UserProperties::new() };
+            let user_properties = unsubscription.user_properties.clone();
+            let packet = Unsubscribe { packet_id, filters, user_properties };
             if let Some(error) =
                 self.put_checked(packet.encoded_len(version), |out| packet.encode(version, out))
             {
@@ -293,7 +314,8 @@ impl Engine {
         if let Some(entry) = self.subscriptions.entries.get_mut(&number) {
             entry.state = SubscriptionState::Active(granted);
             let calls = std::mem::take(&mut entry.calls);
-            self.answer_calls(number, &calls, &Ok(granted));
+            let answer = Answer { outcome: Ok(granted), properties: suback.properties };
+            self.answer_calls(number, &calls, &answer);
         }
         Ok(())
     }
@@ -305,8 +327,11 @@ impl Engine {
         };
         self.slots.remove(unsuback.packet_id);
         let refused = unsuback.reason_codes.iter().copied().find(|code| code.is_error());
-        let outcome =
-            refused.map_or(Ok(()), |code| Err(refusal("unsubscription", code, unsuback.properties)));
+        let UnsubAck { reason_codes, properties, .. } = unsuback;
+        let outcome = match refused {
+            Some(code) => Err(refusal("unsubscription", code, properties)),
+            None => Ok(UnsubscribeAck { reason_codes, properties }),
+        };
         self.end_unsubscription(number, outcome);
         Ok(())
     }
@@ -332,10 +357,10 @@ impl Engine {
                 self.end_stream(stream, Err(error.clone()));
             }
         }
-        self.answer_calls(number, &entry.calls, &Err(error));
+        self.answer_calls(number, &entry.calls, &Answer::known(Err(error)));
     }
 
-    fn answer_calls(&mut self, subscription: u32, calls: &[u32], outcome: &Result<QoS, Error>) {
+    fn answer_calls(&mut self, subscription: u32, calls: &[u32], outcome: &Answer) {
         for number in calls {
             if let Some(call) = self.subscriptions.calls.get_mut(number) {
                 call.record(subscription, outcome);
@@ -352,7 +377,8 @@ impl Engine {
         let Some(call) = self.subscriptions.calls.remove(&number) else {
             return;
         };
-        let outcomes = || call.asked.iter().filter_map(|asked| asked.outcome.as_ref());
+        let outcomes =
+            || call.asked.iter().filter_map(|asked| asked.outcome.as_ref()).map(|answer| &answer.outcome);
         let refused = outcomes().find_map(|outcome| outcome.as_ref().err()).cloned();
         let granted = outcomes().any(Result::is_ok);
         let (token, stream) = (call.token, call.stream);
@@ -368,7 +394,7 @@ impl Engine {
     /// A subscribe call failed: what was granted is undone.
     fn fail_subscribe(&mut self, token: Token, stream: StreamId, error: Error) {
         let filters = self.remove_stream(stream);
-        self.request_unsubscribe(self.now, filters, Token::NONE);
+        self.request_unsubscribe(self.now, filters, UserProperties::new(), Token::NONE);
         self.complete(token, Completion::Subscribed(Err(error)));
     }
 
@@ -413,7 +439,7 @@ impl Engine {
     /// The server has lost the session: nothing is left to unsubscribe.
     pub(super) fn settle_unsubscriptions(&mut self) {
         for (_, unsubscription) in std::mem::take(&mut self.subscriptions.unsubscriptions) {
-            self.complete(unsubscription.token, Completion::Unsubscribed(Ok(())));
+            self.complete(unsubscription.token, Completion::Unsubscribed(Ok(UnsubscribeAck::default())));
         }
     }
 
@@ -452,20 +478,26 @@ impl Engine {
         unused
     }
 
-    pub(super) fn request_unsubscribe(&mut self, now: Timestamp, filters: Vec<TopicFilter>, token: Token) {
+    pub(super) fn request_unsubscribe(
+        &mut self,
+        now: Timestamp,
+        filters: Vec<TopicFilter>,
+        user_properties: UserProperties,
+        token: Token,
+    ) {
         if filters.is_empty() || self.life.is_ended() {
-            return self.complete(token, Completion::Unsubscribed(Ok(())));
+            return self.complete(token, Completion::Unsubscribed(Ok(UnsubscribeAck::default())));
         }
         let number = self.subscriptions.number();
         let deadline = now + self.settings.subscribe_timeout;
         self.subscriptions
             .unsubscriptions
-            .insert(number, Unsubscription { token, filters, deadline, sent: false });
+            .insert(number, Unsubscription { token, filters, user_properties, deadline, sent: false });
         self.timers.set_at_latest(Timer::Subscribe, deadline);
         self.send_unsubscribes();
     }
 
-    fn end_unsubscription(&mut self, number: u32, outcome: Result<(), Error>) {
+    fn end_unsubscription(&mut self, number: u32, outcome: Result<UnsubscribeAck, Error>) {
         if let Some(unsubscription) = self.subscriptions.unsubscriptions.remove(&number) {
             self.complete(unsubscription.token, Completion::Unsubscribed(outcome));
         }

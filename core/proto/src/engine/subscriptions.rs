@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::router::Router;
 use super::stream::{Fill, Stream, StreamId};
 use super::{Granted, Token};
-use crate::codec::{SubscriptionIdentifier, SubscriptionIdentifiers, SubscriptionOptions, UserProperties};
+use crate::codec::{
+    AckProperties, SubscriptionIdentifier, SubscriptionIdentifiers, SubscriptionOptions, UserProperties,
+};
 use crate::error::{Error, ErrorKind};
 use crate::qos::QoS;
 use crate::time::Timestamp;
@@ -54,11 +56,26 @@ pub(super) struct Asked {
     pub(super) subscription: u32,
     pub(super) filter: TopicFilter,
     /// The server's answer, once it is in.
-    pub(super) outcome: Option<Result<QoS, Error>>,
+    pub(super) outcome: Option<Answer>,
+}
+
+/// The server's answer for one filter.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) outcome: Result<QoS, Error>,
+    /// What came with the SUBACK.
+    pub(super) properties: Option<Box<AckProperties>>,
+}
+
+impl Answer {
+    /// An answer that comes from what is known already.
+    pub(super) fn known(outcome: Result<QoS, Error>) -> Self {
+        Self { outcome, properties: None }
+    }
 }
 
 impl Call {
-    pub(super) fn record(&mut self, subscription: u32, outcome: &Result<QoS, Error>) {
+    pub(super) fn record(&mut self, subscription: u32, outcome: &Answer) {
         for asked in &mut self.asked {
             if asked.subscription == subscription && asked.outcome.is_none() {
                 asked.outcome = Some(outcome.clone());
@@ -71,7 +88,10 @@ impl Call {
     }
 
     pub(super) fn granted(self) -> Vec<Granted> {
-        let granted = |asked: Asked| Some(Granted { filter: asked.filter, outcome: asked.outcome? });
+        let granted = |asked: Asked| {
+            let Answer { outcome, properties } = asked.outcome?;
+            Some(Granted { filter: asked.filter, outcome, properties })
+        };
         self.asked.into_iter().filter_map(granted).collect()
     }
 }
@@ -81,6 +101,7 @@ impl Call {
 pub(super) struct Unsubscription {
     pub(super) token: Token,
     pub(super) filters: Vec<TopicFilter>,
+    pub(super) user_properties: UserProperties,
     pub(super) deadline: Timestamp,
     pub(super) sent: bool,
 }

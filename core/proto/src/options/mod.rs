@@ -46,6 +46,7 @@ pub struct Options {
     pub(crate) will: Option<Will>,
     pub(crate) receive_maximum: u16,
     pub(crate) maximum_packet_size: u32,
+    pub(crate) verify_payload_format: bool,
     pub(crate) topic_alias_maximum: u16,
     pub(crate) outgoing_topic_aliases: u16,
     pub(crate) user_properties: Vec<(String, String)>,
@@ -107,6 +108,7 @@ impl Options {
             will: None,
             receive_maximum: 1024,
             maximum_packet_size: 16 * 1024 * 1024,
+            verify_payload_format: false,
             topic_alias_maximum: 32,
             outgoing_topic_aliases: 16,
             user_properties: Vec::new(),
@@ -246,6 +248,14 @@ impl Options {
     #[must_use]
     pub fn maximum_packet_size(mut self, bytes: u32) -> Self {
         self.maximum_packet_size = bytes;
+        self
+    }
+
+    /// Whether a received message whose payload format indicator promises UTF-8 is looked at, and refused with reason
+    /// code 0x99 (at QoS 0: dropped, and counted) if it is not (v5, section 3.3.2.3.2); not by default.
+    #[must_use]
+    pub fn verify_payload_format(mut self, verify: bool) -> Self {
+        self.verify_payload_format = verify;
         self
     }
 

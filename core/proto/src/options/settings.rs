@@ -34,6 +34,7 @@ pub struct Settings {
     pub(crate) will: Option<codec::Will>,
     pub(crate) receive_maximum: u16,
     pub(crate) maximum_packet_size: u32,
+    pub(crate) verify_payload_format: bool,
     pub(crate) topic_alias_maximum: u16,
     pub(crate) outgoing_topic_aliases: u16,
     pub(crate) user_properties: UserProperties,
@@ -116,6 +117,7 @@ impl Options {
             will: self.will.as_ref().map(Will::check).transpose()?,
             receive_maximum: self.receive_maximum,
             maximum_packet_size: self.maximum_packet_size,
+            verify_payload_format: self.verify_payload_format,
             topic_alias_maximum: self.topic_alias_maximum,
             outgoing_topic_aliases: self.outgoing_topic_aliases,
             user_properties: self

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::codec::PacketType;
+use crate::message::Acknowledgement;
 use crate::qos::PacketId;
 
 /// Which acknowledgement a delivered message owes: the place of a QoS 1 message in its ledger, or a QoS 2 identifier
@@ -47,10 +48,21 @@ pub(crate) struct Inbound {
     unrecorded: VecDeque<PacketId>,
 }
 
+/// An acknowledgement that may leave.
+#[derive(Debug)]
+pub(crate) struct Due {
+    /// PUBACK or PUBREC.
+    pub(crate) packet_type: PacketType,
+    pub(crate) packet_id: PacketId,
+    /// What the application wants it to say; `None` for plain success.
+    pub(crate) answer: Option<Box<Acknowledgement>>,
+}
+
 #[derive(Debug)]
 struct Owed {
     packet_id: PacketId,
     holders: u32,
+    answer: Option<Box<Acknowledgement>>,
 }
 
 #[derive(Debug)]
@@ -58,6 +70,7 @@ struct Exact {
     delivery: u64,
     holders: u32,
     stage: Stage,
+    answer: Option<Box<Acknowledgement>>,
     /// Whether it counts against the receive maximum of this connection.
     counted: bool,
 }
@@ -88,7 +101,7 @@ impl Inbound {
     #[inline]
     pub(crate) fn arrive_at_least_once(&mut self, packet_id: PacketId) -> AckRef {
         let serial = self.first_serial + self.qos1.len() as u64;
-        self.qos1.push_back(Owed { packet_id, holders: 1 });
+        self.qos1.push_back(Owed { packet_id, holders: 1, answer: None });
         AckRef { serial, exactly_once: None }
     }
 
@@ -103,7 +116,8 @@ impl Inbound {
         }
         let delivery = self.next_delivery;
         self.next_delivery += 1;
-        self.qos2.insert(packet_id, Exact { delivery, holders: 1, stage: Stage::Delivered, counted: true });
+        let stage = Stage::Delivered;
+        self.qos2.insert(packet_id, Exact { delivery, holders: 1, stage, answer: None, counted: true });
         self.unrecorded.push_back(packet_id);
         Arrival::New(AckRef { serial: delivery, exactly_once: Some(packet_id) })
     }
@@ -143,15 +157,35 @@ impl Inbound {
         }
     }
 
-    /// The next acknowledgement that may leave now: PUBACK or PUBREC.
+    /// What the acknowledgement of this message is to say, once it leaves; what was said first holds.
+    pub(crate) fn answer(&mut self, ack: AckRef, answer: Acknowledgement) {
+        let place = match ack.exactly_once {
+            Some(id) => self
+                .qos2
+                .get_mut(&id)
+                .filter(|entry| entry.delivery == ack.serial && entry.stage == Stage::Delivered)
+                .map(|entry| &mut entry.answer),
+            None => ack
+                .serial
+                .checked_sub(self.first_serial)
+                .and_then(|index| self.qos1.get_mut(usize::try_from(index).ok()?))
+                .map(|owed| &mut owed.answer),
+        };
+        if let Some(place) = place.filter(|place| place.is_none()) {
+            *place = Some(Box::new(answer));
+        }
+    }
+
+    /// The next acknowledgement that may leave now. A PUBREC that refuses the message frees its identifier.
     #[inline]
-    pub(crate) fn next_due(&mut self) -> Option<(PacketType, PacketId)> {
+    pub(crate) fn next_due(&mut self) -> Option<Due> {
         if self.qos1.front().is_some_and(|owed| owed.holders == 0)
             && let Some(owed) = self.qos1.pop_front()
         {
             self.first_serial += 1;
             self.taken -= 1;
-            return Some((PacketType::PubAck, owed.packet_id));
+            let Owed { packet_id, answer, .. } = owed;
+            return Some(Due { packet_type: PacketType::PubAck, packet_id, answer });
         }
         let id = *self.unrecorded.front()?;
         let Some(entry) = self.qos2.get_mut(&id) else {
@@ -162,8 +196,12 @@ impl Inbound {
             return None;
         }
         entry.stage = Stage::Recorded;
+        let answer = entry.answer.take();
         self.unrecorded.pop_front();
-        Some((PacketType::PubRec, id))
+        if answer.as_ref().is_some_and(|answer| answer.reason_code.is_error()) {
+            self.qos2.remove(&id);
+        }
+        Some(Due { packet_type: PacketType::PubRec, packet_id: id, answer })
     }
 
     /// How many acknowledgements that could leave wait for one of an earlier message; to be asked when
@@ -219,7 +257,8 @@ impl Inbound {
     pub(crate) fn restore(&mut self, packet_id: PacketId) {
         let delivery = self.next_delivery;
         self.next_delivery += 1;
-        self.qos2.insert(packet_id, Exact { delivery, holders: 0, stage: Stage::Recorded, counted: false });
+        let stage = Stage::Recorded;
+        self.qos2.insert(packet_id, Exact { delivery, holders: 0, stage, answer: None, counted: false });
     }
 
     /// The QoS 2 identifiers of messages that were taken.
@@ -237,7 +276,7 @@ mod tests {
     }
 
     fn due(inbound: &mut Inbound) -> Vec<(PacketType, u16)> {
-        std::iter::from_fn(|| inbound.next_due()).map(|(kind, id)| (kind, id.get())).collect()
+        std::iter::from_fn(|| inbound.next_due()).map(|due| (due.packet_type, due.packet_id.get())).collect()
     }
 
     fn new(inbound: &mut Inbound, packet_id: u16) -> AckRef {

@@ -5,7 +5,7 @@ mod inbound;
 mod journal;
 mod slots;
 
-pub(crate) use inbound::{AckRef, Arrival, Inbound};
+pub(crate) use inbound::{AckRef, Arrival, Due, Inbound};
 pub(crate) use journal::Journal;
 pub use journal::Record;
 pub(crate) use slots::{SlotState, Slots};

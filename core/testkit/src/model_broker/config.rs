@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytes::Bytes;
-use polymqtt_proto::codec::ConnAck;
+use polymqtt_proto::codec::{AckProperties, ConnAck};
 use polymqtt_proto::qos::QoS;
 use polymqtt_proto::reason::ReasonCode;
 use polymqtt_proto::topic::TopicFilter;
@@ -46,6 +46,8 @@ pub struct BrokerConfig {
     pub refuse_subscribe: Vec<(TopicFilter, ReasonCode)>,
     /// Whether an acknowledgement says 0x10 when nobody subscribes to the topic (v5; default no).
     pub tells_no_subscribers: bool,
+    /// What each SUBACK and UNSUBACK says besides its reason codes (v5; default nothing).
+    pub remark: Option<AckProperties>,
     /// When acknowledgements leave (default at once).
     pub acks: AckPolicy,
 }
@@ -116,6 +118,7 @@ impl Default for BrokerConfig {
             refuse_publish: Vec::new(),
             refuse_subscribe: Vec::new(),
             tells_no_subscribers: false,
+            remark: None,
             acks: AckPolicy::Immediate,
         }
     }

@@ -22,7 +22,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use polymqtt_proto::codec::{Disconnect, DisconnectProperties, Packet, PacketType, Version, take_frames};
+use polymqtt_proto::codec::{
+    AckProperties, Disconnect, DisconnectProperties, Packet, PacketType, Version, take_frames,
+};
 use polymqtt_proto::qos::PacketId;
 use polymqtt_proto::reason::ReasonCode;
 use polymqtt_proto::text::Utf8String;
@@ -153,6 +155,9 @@ impl ModelBroker {
     }
 
     fn packet(&mut self, id: LinkId, now: Timestamp, packet: Packet) {
+        if has_remark(&packet) {
+            self.record.remarks.push(packet.clone());
+        }
         let phase = self.links.get(&id).map(|link| link.phase);
         match (phase, packet) {
             (Some(Phase::Opened), Packet::Connect(connect)) => self.connect(id, now, *connect),
@@ -447,5 +452,19 @@ fn answers(packet: &Packet) -> Option<(PacketId, bool)> {
         Packet::SubAck(ack) => Some((ack.packet_id, false)),
         Packet::UnsubAck(ack) => Some((ack.packet_id, false)),
         _ => None,
+    }
+}
+
+/// Whether a packet other than PUBLISH carries a reason string, user properties, or a reason code that is not success.
+fn has_remark(packet: &Packet) -> bool {
+    let said = |properties: &Option<Box<AckProperties>>| properties.is_some();
+    match packet {
+        Packet::PubAck(ack) | Packet::PubRec(ack) => {
+            ack.reason_code != ReasonCode::Success || said(&ack.properties)
+        }
+        Packet::Subscribe(subscribe) => !subscribe.properties.user_properties.is_empty(),
+        Packet::Unsubscribe(unsubscribe) => !unsubscribe.user_properties.is_empty(),
+        Packet::Disconnect(disconnect) => disconnect.properties.is_some(),
+        _ => false,
     }
 }

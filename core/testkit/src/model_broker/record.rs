@@ -30,6 +30,8 @@ pub struct Record {
     pub pings: usize,
     /// The CONNECTs that arrived, in order.
     pub connects: Vec<polymqtt_proto::codec::Connect>,
+    /// Packets other than PUBLISH in which a client said something to people or programs, in order.
+    pub remarks: Vec<polymqtt_proto::codec::Packet>,
     /// Reason codes of DISCONNECTs from clients, in order.
     pub disconnects: Vec<polymqtt_proto::reason::ReasonCode>,
 }

@@ -43,7 +43,8 @@ impl ModelBroker {
             let is_new = self.session_of(id).is_some_and(|session| session.subscribe(subscription.clone()));
             granted.push((subscription, is_new));
         }
-        self.reply(now, id, Packet::SubAck(SubAck { packet_id, reason_codes, properties: None }));
+        let properties = self.config.remark.clone().map(Box::new);
+        self.reply(now, id, Packet::SubAck(SubAck { packet_id, reason_codes, properties }));
         for (subscription, is_new) in granted {
             self.send_retained(id, now, &subscription, is_new);
         }
@@ -81,7 +82,8 @@ impl ModelBroker {
             let existed = self.session_of(id).is_some_and(|session| session.unsubscribe(filter));
             reason_codes.push(if existed { ReasonCode::Success } else { ReasonCode::NoSubscriptionExisted });
         }
-        self.reply(now, id, Packet::UnsubAck(UnsubAck { packet_id, reason_codes, properties: None }));
+        let properties = self.config.remark.clone().map(Box::new);
+        self.reply(now, id, Packet::UnsubAck(UnsubAck { packet_id, reason_codes, properties }));
     }
 
     fn request(

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use polymqtt_proto::codec::SubscriptionOptions;
+use polymqtt_proto::codec::{SubscriptionOptions, UserProperties};
 use polymqtt_proto::connection::Grant;
 use polymqtt_proto::engine::{
     Completion, DisconnectOptions, PublishAck, Rejected, StreamId, SubscribeRequest, Token, Undelivered,
+    UnsubscribeAck,
 };
 use polymqtt_proto::error::Error;
 use polymqtt_proto::message::Message;
@@ -81,9 +82,9 @@ impl World {
     ///
     /// # Errors
     /// That outcome.
-    pub fn unsubscribe(&mut self, stream: StreamId) -> Result<(), Error> {
+    pub fn unsubscribe(&mut self, stream: StreamId) -> Result<UnsubscribeAck, Error> {
         let token = self.token();
-        self.engine.unsubscribe(self.now, stream, token);
+        self.engine.unsubscribe(self.now, stream, UserProperties::new(), token)?;
         match self.complete(token) {
             Completion::Unsubscribed(outcome) => outcome,
             other => unexpected(&other),
@@ -93,7 +94,8 @@ impl World {
     /// Disconnects in order and waits for the end.
     pub fn disconnect(&mut self, options: DisconnectOptions) -> Undelivered {
         let token = self.token();
-        self.engine.disconnect(self.now, options, token);
+        let started = self.engine.disconnect(self.now, options, token);
+        assert!(started.is_ok(), "disconnect: {started:?}");
         match self.complete(token) {
             Completion::Disconnected(undelivered) => undelivered,
             other => unexpected(&other),

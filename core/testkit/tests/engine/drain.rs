@@ -62,7 +62,7 @@ fn nothing_follows_the_goodbye_even_if_much_waits() {
     world.receive(stream);
     let token = world.token();
     let options = DisconnectOptions { timeout: secs(0), ..DisconnectOptions::default() };
-    world.engine.disconnect(world.now, options, token);
+    world.engine.disconnect(world.now, options, token).unwrap();
     while let Ok(Some(_)) = world.try_receive(stream) {}
     assert!(matches!(world.complete(token), Completion::Disconnected(_)));
     world.run_for(secs(10));
@@ -77,7 +77,10 @@ fn a_disconnect_without_a_connection_waits_for_one_as_long_as_it_may() {
     world.run_for(secs(1));
     let token = world.publish(message("t", "x", Q1)).unwrap();
     let end = world.token();
-    world.engine.disconnect(world.now, DisconnectOptions { timeout: secs(60), ..Default::default() }, end);
+    world
+        .engine
+        .disconnect(world.now, DisconnectOptions { timeout: secs(60), ..Default::default() }, end)
+        .unwrap();
     world.run_for(secs(2));
     world.reachable = true;
     world.published(token).unwrap();
@@ -105,7 +108,7 @@ fn new_operations_are_refused_from_then_on() {
     let mut world = connected_to(BrokerConfig { acks: AckPolicy::Held, ..BrokerConfig::default() });
     world.publish(message("t", "x", Q1)).unwrap();
     let token = world.token();
-    world.engine.disconnect(world.now, DisconnectOptions::default(), token);
+    world.engine.disconnect(world.now, DisconnectOptions::default(), token).unwrap();
     assert_eq!(world.publish(message("t", "y", Q1)).unwrap_err().error.kind(), ErrorKind::Closed);
     assert_eq!(world.subscribe("a", Q1).unwrap_err().kind(), ErrorKind::Closed);
     assert!(matches!(world.complete(token), Completion::Disconnected(_)));

@@ -20,5 +20,6 @@ mod subscribe;
 mod support;
 mod topic_aliases;
 mod unclaimed;
+mod user_properties;
 mod v311;
 mod version;

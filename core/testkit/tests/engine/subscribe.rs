@@ -269,8 +269,8 @@ fn a_subscription_of_an_earlier_program_can_be_closed_by_its_filter() {
     let stream = world.subscribe("a", Q1).unwrap();
     world.engine.release(world.now, stream);
     let token: Token = world.token();
-    world.engine.unsubscribe_filters(world.now, vec!["a".try_into().unwrap()], token).unwrap();
-    assert!(matches!(world.complete(token), Completion::Unsubscribed(Ok(()))));
+    world.engine.unsubscribe_filters(world.now, vec!["a".try_into().unwrap()], Vec::new(), token).unwrap();
+    assert!(matches!(world.complete(token), Completion::Unsubscribed(Ok(_))));
     assert!(world.broker.filters("c").is_empty());
     // And made anew.
     let stream = world.subscribe("a", Q1).unwrap();
@@ -284,7 +284,7 @@ fn a_filter_that_is_closed_and_opened_at_once_ends_up_subscribed() {
     let mut world = connected(options());
     for _ in 0..3 {
         let stream = world.subscribe("a", Q1).unwrap();
-        world.engine.unsubscribe(world.now, stream, Token::NONE);
+        world.engine.unsubscribe(world.now, stream, Vec::new(), Token::NONE).unwrap();
         let stream = world.subscribe("a", Q1).unwrap();
         broadcast(&mut world, "a", "x", Q1);
         assert_eq!(world.receive(stream).payload(), b"x");
@@ -304,7 +304,7 @@ fn a_filter_that_is_closed_offline_and_opened_again_ends_up_subscribed() {
         }
         world.cut();
         world.run_for(millis(10));
-        world.engine.unsubscribe(world.now, stream, Token::NONE);
+        world.engine.unsubscribe(world.now, stream, Vec::new(), Token::NONE).unwrap();
         let token = world.token();
         let stream = world.engine.subscribe(world.now, request("a", Q1), token).unwrap();
         world.reachable = true;
