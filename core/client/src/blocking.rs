@@ -31,7 +31,7 @@ use polymqtt_proto::qos::QoS;
 use polymqtt_proto::topic::{TopicError, TopicName};
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::{Delivery, IntoFilters, Publish, Subscribe};
+use crate::{Connect, Delivery, IntoFilters, Publish, Subscribe};
 
 /// A client whose calls wait; otherwise as [`crate::Client`].
 #[derive(Debug, Clone)]
@@ -47,7 +47,20 @@ impl Client {
         O: TryInto<Options>,
         Error: From<O::Error>,
     {
-        wait(crate::Client::connect(options)).map(Self)
+        Self::connect_with(options, |connect| connect)
+    }
+
+    /// As [`Client::connect`], with all that [`Connect`] can set:
+    /// `Client::connect_with("mqtt://localhost", |connect| connect.credentials(provider))`.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub fn connect_with<O>(options: O, set: impl FnOnce(Connect) -> Connect) -> Result<Self, Error>
+    where
+        O: TryInto<Options>,
+        Error: From<O::Error>,
+    {
+        wait(set(crate::Client::connect(options)).into_future()).map(Self)
     }
 
     /// What the server granted for the connection as it stands; `None` while there is none.

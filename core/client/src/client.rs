@@ -15,6 +15,7 @@ use polymqtt_proto::options::{Options, WhenFull};
 use polymqtt_proto::time::Timestamp;
 use polymqtt_proto::topic::{TopicError, TopicFilter, TopicName};
 
+use crate::connect::{Connect, Hooks};
 use crate::driver::Driver;
 use crate::events::Events;
 use crate::publish::{Delivery, Publish};
@@ -35,21 +36,25 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to the server at a URL, or as [`Options`] say; returns once the server has accepted.
+    /// Connects to the server at a URL, or as [`Options`] say: add what they can't hold, then await it; it completes
+    /// once the server has accepted.
     ///
-    /// Must be called within a tokio runtime, which from then on runs the client's one task. The first failure is an
+    /// Must be awaited within a tokio runtime, which from then on runs the client's one task. The first failure is an
     /// error, each cause as itself, unless [`Options::keep_trying`] is set. Dropping the future gives up.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidOption`] before anything is sent; then name resolution, transport, TLS, timeout, refused,
     /// not authorised.
-    pub async fn connect<O>(options: O) -> Result<Self, Error>
+    pub fn connect<O>(options: O) -> Connect
     where
         O: TryInto<Options>,
         Error: From<O::Error>,
     {
-        let options = options.try_into()?;
-        let (client, operation) = Self::start(&options)?;
+        Connect::new(options.try_into().map_err(Error::from))
+    }
+
+    pub(crate) async fn open(options: Options, hooks: Hooks) -> Result<Self, Error> {
+        let (client, operation) = Self::start(&options, hooks)?;
         let shared = &client.handle.0;
         match (Operation { shared, token: operation }).wait().await? {
             Completion::Connected(outcome) => outcome.map(|_grant| client),
@@ -57,7 +62,7 @@ impl Client {
         }
     }
 
-    fn start(options: &Options) -> Result<(Self, polymqtt_proto::engine::Token), Error> {
+    fn start(options: &Options, hooks: Hooks) -> Result<(Self, polymqtt_proto::engine::Token), Error> {
         let settings = options.check()?;
         let connector = Connector::new(options);
         let runtime = tokio::runtime::Handle::try_current().map_err(|error| {
@@ -69,7 +74,7 @@ impl Client {
             let token = state.operations.start();
             state.engine.connect(Timestamp::ZERO, token).map(|()| token)
         })??;
-        runtime.spawn(Driver::new(Arc::clone(&shared), connector));
+        runtime.spawn(Driver::new(Arc::clone(&shared), connector, hooks));
         let wait_for_room = options.queue_options().when_full == WhenFull::Wait;
         Ok((Self { handle: Arc::new(KeepConnected(shared)), wait_for_room }, token))
     }

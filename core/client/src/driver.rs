@@ -12,12 +12,14 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
-use polymqtt_proto::engine::{Action, Answer, Transmit};
+use polymqtt_proto::engine::{Action, Answer, Request, RequestId, Transmit};
 use polymqtt_proto::error::{Error, ErrorKind};
 use polymqtt_proto::time::Timestamp;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::Sleep;
 
+use crate::connect::Hooks;
+use crate::credentials::{Asking, Attempt};
 use crate::publish::make_room;
 use crate::shared::Shared;
 use crate::transport::{Connector, Transport};
@@ -41,6 +43,8 @@ const CLOSING: Duration = Duration::from_secs(1);
 pub(crate) struct Driver {
     shared: Arc<Shared>,
     connector: Connector,
+    hooks: Hooks,
+    asking: Option<Asking>,
     link: Link,
     outgoing: Outgoing,
     inbox: BytesMut,
@@ -59,6 +63,7 @@ struct News {
     read: bool,
     closed: Option<Error>,
     deadline: bool,
+    answer: Option<(RequestId, Answer)>,
 }
 
 /// Bytes of the engine on their way into the transport.
@@ -82,10 +87,12 @@ enum Link {
 }
 
 impl Driver {
-    pub(crate) fn new(shared: Arc<Shared>, connector: Connector) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, connector: Connector, hooks: Hooks) -> Self {
         Self {
             shared,
             connector,
+            hooks,
+            asking: None,
             link: Link::None,
             outgoing: Outgoing::default(),
             inbox: BytesMut::new(),
@@ -121,10 +128,10 @@ impl Driver {
         if news.deadline || state.engine.deadline().is_some_and(|deadline| deadline <= now) {
             state.engine.handle_deadline(now);
         }
-        while let Some((request, _)) = state.engine.poll_request() {
-            let error = Error::new(ErrorKind::Unsupported, "this client has nobody to ask for credentials");
-            state.engine.answer(now, request, Answer::Failed(error));
+        if let Some((request, answer)) = news.answer {
+            state.engine.answer(now, request, answer);
         }
+        let asked: Vec<_> = std::iter::from_fn(|| state.engine.poll_request()).collect();
         while let Some(action) = state.engine.poll_action() {
             let link = std::mem::replace(&mut self.link, Link::None);
             self.link = act(link, action, &self.connector, &mut self.news);
@@ -143,13 +150,44 @@ impl Driver {
             deadline: state.engine.deadline(),
             ended: state.engine.is_ended() && matches!(self.link, Link::None),
         };
+        // A provider that nobody waits for any more is ended.
+        let unasked = self.asking.take_if(|asking| !state.engine.is_asking(asking.request()));
         drop(state);
+        drop(unasked);
         self.wakes.wake();
+        for (id, request) in asked {
+            self.ask(id, request);
+        }
         Some(turn)
+    }
+
+    /// Puts a question of the engine to whom the user named for it.
+    fn ask(&mut self, id: RequestId, request: Request) {
+        match (request, &self.hooks.credentials) {
+            (Request::Credentials { server, attempt: number }, Some(provider)) => {
+                self.asking = Some(Asking::start(id, provider, Attempt { server, number }));
+            }
+            _ => {
+                let error =
+                    Error::new(ErrorKind::Unsupported, "this client has nobody to ask for credentials");
+                self.news.answer = Some((id, Answer::Failed(error)));
+            }
+        }
+    }
+
+    /// What the asked have answered.
+    fn hear(&mut self, cx: &mut Context<'_>) {
+        if let Some(asking) = &mut self.asking
+            && let Poll::Ready(answer) = asking.poll(cx)
+        {
+            self.news.answer = Some((asking.request(), answer));
+            self.asking = None;
+        }
     }
 
     /// Moves bytes both ways, as far as the transport goes; whether there is news for the engine.
     fn transfer(&mut self, cx: &mut Context<'_>, reading: bool) -> bool {
+        self.hear(cx);
         match &mut self.link {
             Link::None => {}
             Link::Opening(opening) => {
@@ -287,7 +325,12 @@ struct Turn {
 
 impl News {
     fn any(&self) -> bool {
-        self.opened || self.written > 0 || self.read || self.closed.is_some() || self.deadline
+        self.opened
+            || self.written > 0
+            || self.read
+            || self.closed.is_some()
+            || self.deadline
+            || self.answer.is_some()
     }
 }
 

@@ -23,6 +23,8 @@
 
 pub mod blocking;
 mod client;
+mod connect;
+mod credentials;
 mod driver;
 mod events;
 mod operations;
@@ -35,6 +37,8 @@ mod unsubscribe;
 mod wakes;
 
 pub use client::{Client, IntoFilters};
+pub use connect::{Connect, Connecting};
+pub use credentials::{Attempt, CredentialsProvider, ProvidedCredentials};
 pub use events::Events;
 pub use publish::{Delivery, Publish, Publishing};
 pub use subscription::{Subscribe, Subscription};
@@ -52,8 +56,8 @@ pub use polymqtt_proto::engine::{
 pub use polymqtt_proto::error::{Error, ErrorKind};
 pub use polymqtt_proto::message::{Acknowledgement, Message};
 pub use polymqtt_proto::options::{
-    ClientCertificate, OnSessionLost, Options, Pem, ProtocolVersion, QueueOptions, ReconnectOptions,
-    RedirectOptions, Scheme, Server, TlsOptions, WhenFull, Will,
+    ClientCertificate, Credentials, Header, OnSessionLost, Options, Pem, ProtocolVersion, QueueOptions,
+    ReconnectOptions, RedirectOptions, Scheme, Server, TlsOptions, WhenFull, Will,
 };
 pub use polymqtt_proto::qos::QoS;
 pub use polymqtt_proto::reason::ReasonCode;

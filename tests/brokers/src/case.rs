@@ -81,7 +81,7 @@ pub async fn each(test: impl AsyncFn(Case)) {
 
 /// Awaits `future`; where it hangs, the test fails by this name. The name is printed too, so that a failure tells
 /// which combination it was.
-pub async fn bounded<T>(name: &str, future: impl Future<Output = T>) -> T {
+pub async fn bounded<T>(name: &str, future: impl IntoFuture<Output = T>) -> T {
     println!("{name}");
     match tokio::time::timeout(BOUND, future).await {
         Ok(value) => value,

@@ -16,6 +16,8 @@ use crate::{PASSWORD, USER};
 pub struct Mosquitto {
     port: u16,
     folder: TempDir,
+    /// What its configuration refers to.
+    users: Option<TempDir>,
     /// `None` while it is down.
     child: Option<Child>,
 }
@@ -37,7 +39,7 @@ impl Mosquitto {
                  listener {port} 127.0.0.1\n{access}{configuration}\n"
             );
             fs::write(folder.path().join("mosquitto.conf"), text).expect("writable");
-            let mut mosquitto = Self { port, folder, child: None };
+            let mut mosquitto = Self { port, folder, users: None, child: None };
             if mosquitto.run() {
                 return mosquitto;
             }
@@ -59,7 +61,10 @@ impl Mosquitto {
         fs::write(&users, format!("{USER}:{PASSWORD}\n")).expect("writable");
         let hashed = Command::new("mosquitto_passwd").arg("-U").arg(&users).status();
         assert!(hashed.expect("mosquitto_passwd is installed").success());
-        Self::start(&format!("allow_anonymous false\npassword_file {}", users.display()))
+        let configuration = format!("allow_anonymous false\npassword_file {}", users.display());
+        let mut mosquitto = Self::start(&configuration);
+        mosquitto.users = Some(folder);
+        mosquitto
     }
 
     /// Where it listens.

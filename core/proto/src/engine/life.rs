@@ -119,17 +119,26 @@ impl Engine {
         self.life.is_ended()
     }
 
+    /// Whether this request still waits for its answer.
+    #[must_use]
+    pub fn is_asking(&self, request: RequestId) -> bool {
+        matches!(self.life.phase, Phase::Asking(asked) if asked == request)
+    }
+
     /// Answers a request of the engine. One that is no longer asked is ignored.
     pub fn answer(&mut self, now: Timestamp, request: RequestId, answer: Answer) {
         let now = self.tick(now);
-        if !matches!(self.life.phase, Phase::Asking(asked) if asked == request) {
+        if !self.is_asking(request) {
             return;
         }
         match answer {
-            Answer::Credentials(credentials) => {
-                self.settings.credentials = credentials;
-                self.open();
-            }
+            Answer::Credentials(credentials) => match credentials.check() {
+                Ok(()) => {
+                    self.settings.credentials = credentials;
+                    self.open();
+                }
+                Err(error) => self.attempt_failed(now, error),
+            },
             Answer::Failed(error) => self.attempt_failed(now, error),
         }
     }

@@ -19,6 +19,7 @@ mod deadlines;
 mod dispatch;
 mod flapping;
 mod goodbye;
+mod headers;
 mod journal;
 mod life;
 mod outbox;

@@ -3,6 +3,8 @@
 //! [`Options`] holds what the user said, as said. [`Options::check`] turns it into [`Settings`], which are known to
 //! be within the specification's bounds and free of contradictions; the engine takes nothing else.
 
+mod credentials;
+mod header;
 mod queue;
 mod reconnect;
 mod redirect;
@@ -14,11 +16,13 @@ mod will;
 
 use std::time::Duration;
 
+pub use credentials::Credentials;
+pub use header::Header;
 pub use queue::{QueueOptions, WhenFull};
 pub use reconnect::ReconnectOptions;
 pub use redirect::RedirectOptions;
 pub use server::{Scheme, Server};
-pub use settings::{Credentials, Settings};
+pub use settings::Settings;
 pub use tls::{ClientCertificate, Pem, TlsOptions};
 pub use version::ProtocolVersion;
 pub use will::Will;
@@ -54,6 +58,7 @@ pub struct Options {
     pub(crate) reconnect: Option<ReconnectOptions>,
     pub(crate) redirect: RedirectOptions,
     pub(crate) tls: TlsOptions,
+    pub(crate) websocket_headers: Vec<Header>,
 }
 
 /// What becomes of messages in flight when the server turns out to have lost the session.
@@ -116,6 +121,7 @@ impl Options {
             reconnect: Some(ReconnectOptions::default()),
             redirect: RedirectOptions::default(),
             tls: TlsOptions::default(),
+            websocket_headers: Vec::new(),
         })
     }
 

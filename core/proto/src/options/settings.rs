@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    OnSessionLost, Options, ProtocolVersion, QueueOptions, ReconnectOptions, RedirectOptions, Server, Will,
+    Credentials, Header, OnSessionLost, Options, ProtocolVersion, QueueOptions, ReconnectOptions,
+    RedirectOptions, Server, Will,
 };
 use crate::codec::{self, UserProperties, Version};
 use crate::error::{Error, ErrorKind};
@@ -40,25 +41,8 @@ pub struct Settings {
     pub(crate) user_properties: UserProperties,
     pub(crate) queue: QueueOptions,
     pub(crate) reconnect: Option<ReconnectOptions>,
+    pub(crate) websocket_headers: Vec<Header>,
     pub(crate) redirect: RedirectOptions,
-}
-
-/// User name and password of one attempt to connect.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct Credentials {
-    /// The user name, if any.
-    pub username: Option<Utf8String>,
-    /// The password, if any. No `Debug` shows it.
-    pub password: Option<Bytes>,
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credentials")
-            .field("username", &self.username)
-            .field("password", &self.password.as_ref().map(|_| "[redacted]"))
-            .finish()
-    }
 }
 
 impl Options {
@@ -70,8 +54,11 @@ impl Options {
     pub fn check(&self) -> Result<Settings, Error> {
         let credentials = Credentials {
             username: self.username.as_deref().map(|name| text("username", name)).transpose()?,
-            password: self.password.as_ref().map(|password| password_bytes(&password.0)).transpose()?,
+            password: self.password.as_ref().map(|password| Bytes::copy_from_slice(&password.0)),
+            headers: Vec::new(),
         };
+        credentials.check()?;
+        self.websocket_headers.iter().try_for_each(Header::check)?;
         let needs_v5 = self.check_v311().err();
         if let (ProtocolVersion::V311, Some(error)) = (self.version, &needs_v5) {
             return Err(error.clone());
@@ -127,6 +114,7 @@ impl Options {
                 .collect::<Result<_, Error>>()?,
             queue: self.queue,
             reconnect: self.reconnect,
+            websocket_headers: self.websocket_headers.clone(),
             redirect: self.redirect,
         })
     }
@@ -185,18 +173,18 @@ fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOption, message)
 }
 
-fn text(option: &str, value: &str) -> Result<Utf8String, Error> {
+pub(super) fn text(option: &str, value: &str) -> Result<Utf8String, Error> {
     Utf8String::try_from(value).map_err(|error| invalid(format!("{option}: {error}")))
 }
 
-fn password_bytes(password: &[u8]) -> Result<Bytes, Error> {
+pub(super) fn check_password(password: &[u8]) -> Result<(), Error> {
     if password.len() > usize::from(u16::MAX) {
         return Err(invalid(format!(
             "the password has {} bytes: at most 65,535 are allowed",
             password.len()
         )));
     }
-    Ok(Bytes::copy_from_slice(password))
+    Ok(())
 }
 
 fn seconds(duration: Duration) -> u32 {

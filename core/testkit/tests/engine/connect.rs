@@ -1,6 +1,5 @@
 //! Connecting: what is granted, how it fails, and what the server is told at the end.
 
-use bytes::Bytes;
 use polymqtt_proto::codec::{ConnAck, ConnAckProperties, Packet, Version};
 use polymqtt_proto::engine::{Answer, Completion, DisconnectOptions, Event};
 use polymqtt_proto::error::ErrorKind;
@@ -220,8 +219,7 @@ fn the_host_is_asked_for_credentials_before_each_attempt() {
     for attempt in 0..2 {
         assert!(world.run_until(|world| !world.requests.is_empty()), "attempt {attempt}");
         let (request, _) = world.requests.pop_front().unwrap();
-        let credentials =
-            Credentials { username: Some("u".try_into().unwrap()), password: Some(Bytes::from_static(b"p")) };
+        let credentials = Credentials::new("u", "p").unwrap();
         world.engine.answer(world.now, request, Answer::Credentials(credentials));
     }
     assert!(matches!(world.complete(token), Completion::Connected(Ok(_))));

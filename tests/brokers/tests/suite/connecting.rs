@@ -93,7 +93,7 @@ async fn a_client_told_to_keep_trying_connects_once_the_broker_is_there() {
     broker.kill();
     for version in VERSIONS {
         let connecting = Client::connect(options(&broker.url(), version).keep_trying(true));
-        let connecting = tokio::spawn(connecting);
+        let connecting = tokio::spawn(connecting.into_future());
         tokio::task::yield_now().await;
         broker.restart();
         bounded("connect", connecting).await.unwrap().unwrap();

@@ -16,6 +16,7 @@ mod connecting;
 mod disconnecting;
 mod faults;
 mod misbehaving_servers;
+mod providers;
 mod publishing;
 mod sessions;
 mod subscribing;

@@ -1,0 +1,91 @@
+//! Connecting: what a client is given beside its options, then the wait for the first connection.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use polymqtt_proto::error::Error;
+use polymqtt_proto::options::Options;
+
+use crate::client::Client;
+use crate::credentials::CredentialsProvider;
+
+/// A connection being prepared by [`Client::connect`]: give it what [`Options`] can't hold, then await it.
+#[must_use = "nothing is connected until it is awaited"]
+pub struct Connect {
+    options: Result<Options, Error>,
+    hooks: Hooks,
+}
+
+/// Code of the user's that the client asks.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    pub(crate) credentials: Option<Arc<dyn CredentialsProvider>>,
+}
+
+impl Connect {
+    pub(crate) fn new(options: Result<Options, Error>) -> Self {
+        Self { options, hooks: Hooks::default() }
+    }
+
+    /// Asks for credentials before each attempt to connect, instead of taking those of the options. See
+    /// [`CredentialsProvider`].
+    ///
+    /// Where the server refuses them ("bad user name or password", "not authorized"), it is asked again for the next
+    /// attempt; three refusals in a row end the client.
+    ///
+    /// ```no_run
+    /// # use polymqtt::{Client, Credentials, Error};
+    /// # async fn fresh_token() -> Result<String, Error> { Ok(String::new()) }
+    /// # async fn example() -> Result<(), Error> {
+    /// let client = Client::connect("mqtts://broker.example")
+    ///     .credentials(async |_attempt| Credentials::new("device-7", fresh_token().await?))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn credentials(mut self, provider: impl CredentialsProvider) -> Self {
+        self.options = self.options.map(|options| options.credentials_from_host(true));
+        self.hooks.credentials = Some(Arc::new(provider));
+        self
+    }
+}
+
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { options, hooks } = self;
+        f.debug_struct("Connect")
+            .field("options", options)
+            .field("credentials", &hooks.credentials.is_some())
+            .finish()
+    }
+}
+
+impl IntoFuture for Connect {
+    type Output = Result<Client, Error>;
+    type IntoFuture = Connecting;
+
+    fn into_future(self) -> Connecting {
+        let Self { options, hooks } = self;
+        Connecting(Box::pin(async move { Client::open(options?, hooks).await }))
+    }
+}
+
+/// A connect that is awaited; made from [`Connect`]. Dropping it gives up.
+#[must_use = "futures do nothing unless awaited"]
+pub struct Connecting(Pin<Box<dyn Future<Output = Result<Client, Error>> + Send>>);
+
+impl Future for Connecting {
+    type Output = Result<Client, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Connecting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connecting").finish_non_exhaustive()
+    }
+}
