@@ -88,8 +88,16 @@ impl std::fmt::Debug for Secret {
 impl Options {
     /// Options for the server at `url`, all else at its default.
     ///
-    /// The form is `mqtt://[user[:password]@]host[:port]` or `mqtts://` for TLS; the ports are 1883 and 8883 unless
-    /// given. User name and password are taken as credentials.
+    /// | form | connects by | port unless given |
+    /// |---|---|---|
+    /// | `mqtt://[user[:password]@]host[:port]` | TCP | 1883 |
+    /// | `mqtts://[user[:password]@]host[:port]` | TLS | 8883 |
+    /// | `ws://[user[:password]@]host[:port][/path][?query]` | WebSocket | 80 |
+    /// | `wss://[user[:password]@]host[:port][/path][?query]` | WebSocket over TLS | 443 |
+    /// | `unix:///path/of/socket` | Unix domain socket | |
+    ///
+    /// User name and password, percent-encoded, are taken as MQTT's credentials. The path of a WebSocket is `/mqtt`
+    /// unless one is written, be it a mere `/`. No log shows the query.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidOption`] when the URL can't be read or its scheme is not one of these.

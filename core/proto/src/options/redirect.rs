@@ -1,6 +1,6 @@
 //! How far a server may send this client elsewhere.
 
-use super::{Options, Server};
+use super::{Options, Scheme, Server};
 use crate::error::{Error, ErrorKind};
 
 /// What becomes of a server's wish that the client use another one (v5, section 4.11).
@@ -59,6 +59,9 @@ impl Server {
         if username.is_some() || password.is_some() {
             return Err(unusable("it holds credentials"));
         }
+        if server.scheme() == Scheme::Unix {
+            return Err(unusable("it leads to a socket of this machine"));
+        }
         if self.scheme().is_secure() && !server.scheme().is_secure() {
             return Err(unusable("it leads from TLS to a connection without it"));
         }
@@ -98,7 +101,7 @@ mod tests {
     fn what_leads_astray_is_refused() {
         assert!(references("mqtts://a", "mqtt://b").unwrap_err().contains("TLS"));
         assert!(references("mqtt://a", "mqtts://b").is_ok());
-        for bad in ["", "  ", "user:secret@b", "b:port", "http://b"] {
+        for bad in ["", "  ", "unix:///run/other.sock", "user:secret@b", "b:port", "http://b"] {
             let error = references("mqtt://a", bad).unwrap_err();
             assert!(error.contains("not usable") && !error.contains("secret"), "{error}");
         }
