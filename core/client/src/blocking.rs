@@ -63,6 +63,27 @@ impl Client {
         wait(set(crate::Client::connect(options)).into_future()).map(Self)
     }
 
+    /// Makes the client without connecting yet; see [`Connect::prepare`].
+    ///
+    /// # Errors
+    /// As [`Connect::prepare`].
+    pub fn prepare<O>(options: O, set: impl FnOnce(Connect) -> Connect) -> Result<Self, Error>
+    where
+        O: TryInto<Options>,
+        Error: From<O::Error>,
+    {
+        let _within = runtime()?.enter();
+        set(crate::Client::connect(options)).prepare().map(Self)
+    }
+
+    /// Connects a client that was only prepared; see [`crate::Client::start`].
+    ///
+    /// # Errors
+    /// As [`crate::Client::start`].
+    pub fn start(&self) -> Result<Grant, Error> {
+        wait(self.0.start())
+    }
+
     /// What the server granted for the connection as it stands; `None` while there is none.
     #[must_use]
     pub fn connected(&self) -> Option<Grant> {
@@ -160,6 +181,18 @@ impl Client {
         set: impl for<'a> FnOnce(Subscribe<'a>) -> Subscribe<'a>,
     ) -> Result<Subscription, Error> {
         wait(set(self.0.subscribe(filters)).into_future()).map(Subscription)
+    }
+
+    /// Subscribes without waiting for the server's answer; see [`crate::Subscribe::declare`].
+    ///
+    /// # Errors
+    /// As [`crate::Subscribe::declare`].
+    pub fn declare(
+        &self,
+        filters: impl IntoFilters,
+        set: impl for<'a> FnOnce(Subscribe<'a>) -> Subscribe<'a>,
+    ) -> Result<Subscription, Error> {
+        set(self.0.subscribe(filters)).declare().map(Subscription)
     }
 
     /// Unsubscribes filters of the session; see [`crate::Client::unsubscribe`].

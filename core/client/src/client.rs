@@ -53,16 +53,7 @@ impl Client {
         Connect::new(options.try_into().map_err(Error::from))
     }
 
-    pub(crate) async fn open(options: Options, hooks: Hooks) -> Result<Self, Error> {
-        let (client, operation) = Self::start(&options, hooks)?;
-        let shared = &client.handle.0;
-        match (Operation { shared, token: operation }).wait().await? {
-            Completion::Connected(outcome) => outcome.map(|_grant| client),
-            _ => Err(Error::new(ErrorKind::Closed, "the operation was another one")),
-        }
-    }
-
-    fn start(options: &Options, hooks: Hooks) -> Result<(Self, polymqtt_proto::engine::Token), Error> {
+    pub(crate) fn prepare(options: &Options, hooks: Hooks) -> Result<Self, Error> {
         let settings = options.check()?;
         let connector = Connector::new(options);
         let runtime = tokio::runtime::Handle::try_current().map_err(|error| {
@@ -70,13 +61,31 @@ impl Client {
         })?;
         let origin = Instant::now();
         let shared = Arc::new(Shared::new(Engine::new(settings, entropy(), Timestamp::ZERO), origin));
-        let token = shared.with(|state, _| {
-            let token = state.operations.start();
-            state.engine.connect(Timestamp::ZERO, token).map(|()| token)
-        })??;
         runtime.spawn(Driver::new(Arc::clone(&shared), connector, hooks));
         let wait_for_room = options.queue_options().when_full == WhenFull::Wait;
-        Ok((Self { handle: Arc::new(KeepConnected(shared)), wait_for_room }, token))
+        Ok(Self { handle: Arc::new(KeepConnected(shared)), wait_for_room })
+    }
+
+    /// Connects a client that was only prepared; see [`Connect::prepare`]. Gives what the server granted. Dropping the
+    /// future gives up waiting, not connecting.
+    ///
+    /// # Errors
+    /// As [`Client::connect`]; the client is closed then. [`ErrorKind::Closed`] for one that was connected before.
+    pub async fn start(&self) -> Result<Grant, Error> {
+        let shared = self.shared();
+        let now = shared.now();
+        let token = shared.with(|state, _| {
+            let token = state.operations.start();
+            let started = state.engine.connect(now, token);
+            if started.is_err() {
+                state.operations.forget(token);
+            }
+            started.map(|()| token)
+        })??;
+        match (Operation { shared, token }).wait().await? {
+            Completion::Connected(outcome) => outcome.map(|grant| *grant),
+            _ => Err(Error::new(ErrorKind::Closed, "the operation was another one")),
+        }
     }
 
     /// What the server granted for the connection as it stands; `None` while there is none.

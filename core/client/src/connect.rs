@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use polymqtt_proto::error::Error;
+#[cfg(doc)]
+use polymqtt_proto::error::ErrorKind;
 use polymqtt_proto::options::Options;
 
 use crate::client::Client;
@@ -50,6 +52,26 @@ impl Connect {
         self.hooks.credentials = Some(Arc::new(provider));
         self
     }
+
+    /// Makes the client without connecting yet, so that subscriptions are declared and events listened to before the
+    /// first packet: then [`Client::start`] connects. Messages of a session that goes on come right after CONNACK.
+    ///
+    /// ```no_run
+    /// # use polymqtt::{Client, Error, Options, QoS};
+    /// # async fn example(options: Options) -> Result<(), Error> {
+    /// let client = Client::connect(options).prepare()?;
+    /// let mut jobs = client.subscribe("jobs/#").qos(QoS::AtLeastOnce).declare()?;
+    /// client.start().await?;
+    /// # jobs.recv().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidOption`] and [`ErrorKind::Unsupported`] for options that can't be.
+    pub fn prepare(self) -> Result<Client, Error> {
+        Client::prepare(&self.options?, self.hooks)
+    }
 }
 
 impl fmt::Debug for Connect {
@@ -67,8 +89,10 @@ impl IntoFuture for Connect {
     type IntoFuture = Connecting;
 
     fn into_future(self) -> Connecting {
-        let Self { options, hooks } = self;
-        Connecting(Box::pin(async move { Client::open(options?, hooks).await }))
+        Connecting(Box::pin(async move {
+            let client = self.prepare()?;
+            client.start().await.map(|_grant| client)
+        }))
     }
 }
 

@@ -100,6 +100,19 @@ impl<'a> Subscribe<'a> {
         }
         self
     }
+
+    /// Subscribes without waiting for the server's answer, as before the client is started: the stream is there at
+    /// once, and ends with an error if the server refuses one of the filters. [`Subscription::granted`] stays empty.
+    ///
+    /// # Errors
+    /// A filter or option that is not allowed, or that the client is closed.
+    pub fn declare(self) -> Result<Subscription, Error> {
+        let Subscribe { client, filters, options, mut request } = self;
+        request.filters = filters?.into_iter().map(|filter| (filter, options)).collect();
+        let now = client.0.now();
+        let stream = client.0.with(|state, _| state.engine.declare(now, request))??;
+        Ok(Subscription { client: Arc::clone(client), stream: Some(stream), granted: Vec::new() })
+    }
 }
 
 impl<'a> IntoFuture for Subscribe<'a> {
