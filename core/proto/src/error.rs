@@ -48,6 +48,8 @@ pub enum ErrorKind {
     SessionLost,
     /// Whether the server got the message can't be known.
     Indeterminate,
+    /// Nobody subscribes to the topic of a request, so that no answer can come.
+    NoResponder,
     /// The client is closed, or is closing.
     Closed,
 }
@@ -76,6 +78,7 @@ impl ErrorKind {
             Self::Cancelled => "cancelled",
             Self::SessionLost => "session lost",
             Self::Indeterminate => "indeterminate",
+            Self::NoResponder => "no responder",
             Self::Closed => "closed",
         }
     }
@@ -94,6 +97,7 @@ impl ErrorKind {
                 | Self::QuotaExceeded
                 | Self::QueueFull
                 | Self::SessionLost
+                | Self::NoResponder
         )
     }
 }

@@ -75,6 +75,25 @@ impl Message {
         self
     }
 
+    /// The answer to this message, when that is a request (v5, section 4.10): to its response topic, with its correlation
+    /// data, at its quality of service.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidMessage`] when the message has no response topic, and so expects no answer;
+    /// [`ErrorKind::InvalidTopic`] when that is no topic name [MQTT-3.3.2-14].
+    pub fn response(&self, payload: impl Into<Bytes>) -> Result<Self, Error> {
+        let properties = self.properties();
+        let Some(topic) = properties.and_then(|properties| properties.response_topic.as_ref()) else {
+            let what = format!("the message to {:?} is no request: it has no response topic", self.topic());
+            return Err(Error::new(ErrorKind::InvalidMessage, what));
+        };
+        let mut response = Self::to(TopicName::try_from(topic.detach())?, payload).with_qos(self.qos);
+        if let Some(data) = properties.and_then(|properties| properties.correlation_data.as_ref()) {
+            response.properties_mut().correlation_data = Some(Bytes::copy_from_slice(data));
+        }
+        Ok(response)
+    }
+
     /// The topic name.
     #[must_use]
     pub fn topic(&self) -> &str {
@@ -192,4 +211,43 @@ impl Acknowledgement {
 
 fn detached(payload: Bytes) -> Bytes {
     if payload.len() <= COPY_LIMIT { Bytes::copy_from_slice(&payload) } else { payload }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(properties: PublishProperties) -> Message {
+        Message::new("rows/7", "").unwrap().with_qos(QoS::AtLeastOnce).with_properties(properties)
+    }
+
+    #[test]
+    fn an_answer_goes_to_the_response_topic_with_the_correlation_data() {
+        let properties = PublishProperties {
+            response_topic: Some(Utf8String::from_static("answers/me")),
+            correlation_data: Some(Bytes::from_static(b"\0seven")),
+            content_type: Some(Utf8String::from_static("text/plain")),
+            ..PublishProperties::default()
+        };
+        let response = request(properties).response("42").unwrap();
+        assert_eq!(
+            (response.topic(), response.payload(), response.qos()),
+            ("answers/me", &b"42"[..], QoS::AtLeastOnce)
+        );
+        let correlation_data = Some(Bytes::from_static(b"\0seven"));
+        let expected = PublishProperties { correlation_data, ..PublishProperties::default() };
+        assert_eq!(response.properties(), Some(&expected));
+    }
+
+    #[test]
+    fn a_message_that_expects_no_answer_has_none() {
+        let kind = |message: Message| message.response("").unwrap_err().kind();
+        assert_eq!(kind(Message::new("a", "").unwrap()), ErrorKind::InvalidMessage);
+        assert_eq!(kind(request(PublishProperties::default())), ErrorKind::InvalidMessage);
+        let response_topic = Some(Utf8String::from_static("answers/#"));
+        assert_eq!(
+            kind(request(PublishProperties { response_topic, ..PublishProperties::default() })),
+            ErrorKind::InvalidTopic
+        );
+    }
 }

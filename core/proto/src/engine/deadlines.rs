@@ -15,6 +15,7 @@ impl Engine {
         let now = self.tick(now);
         self.sweep_life(now);
         self.sweep_keep_alive(now);
+        self.sweep_requests(now);
         self.sweep_publishes(now);
         self.sweep_subscribes(now);
         self.sweep_unclaimed(now);

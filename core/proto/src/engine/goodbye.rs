@@ -97,11 +97,19 @@ impl Engine {
 
     /// Says goodbye once everything accepted is delivered.
     pub(super) fn settle_goodbye(&mut self) {
-        let drained = self.queue.is_empty() && self.slots.is_empty();
         let waits = self.life.goodbye.as_ref().is_some_and(|goodbye| !goodbye.sent);
-        if waits && drained {
+        if !waits || !self.is_drained() {
+            return;
+        }
+        self.stop_listening_for_responses();
+        if self.is_drained() {
             self.say_goodbye();
         }
+    }
+
+    /// Whether everything accepted has been delivered, and every request answered.
+    fn is_drained(&self) -> bool {
+        self.queue.is_empty() && self.slots.is_empty() && self.requests.is_empty()
     }
 
     pub(super) fn say_goodbye(&mut self) {

@@ -307,7 +307,7 @@ impl Engine {
         self.life.last_request += 1;
         let request = RequestId(self.life.last_request);
         self.life.phase = Phase::Asking(request);
-        self.requests.push_back((request, Request::Credentials { server, attempt }));
+        self.questions.push_back((request, Request::Credentials { server, attempt }));
     }
 
     fn open(&mut self) {
@@ -332,6 +332,7 @@ impl Engine {
                 receive_maximum: Some(settings.receive_maximum),
                 maximum_packet_size: Some(settings.maximum_packet_size),
                 topic_alias_maximum: Some(settings.topic_alias_maximum).filter(|maximum| *maximum > 0),
+                request_response_information: settings.responses.ask_server.then_some(true),
                 user_properties: settings.user_properties.clone(),
                 ..ConnectProperties::default()
             },
@@ -404,6 +405,7 @@ impl Engine {
             self.metrics.reconnects += 1;
         }
         self.life.was_connected = true;
+        self.renew_response_topic();
         self.send_unsubscribes();
         self.send_subscribes();
         self.pump(now);
@@ -523,6 +525,7 @@ impl Engine {
         if let Some(token) = self.life.connect.take() {
             self.complete(token, Completion::Connected(Err(closed.clone())));
         }
+        self.fail_requests(&closed);
         self.fail_publishes(&closed);
         self.fail_subscriptions(&closed, error.as_ref());
         self.events.push_back(Event::Disconnected { error, retry_in: None });
@@ -533,7 +536,7 @@ impl Engine {
 
     pub(super) fn undelivered(&self) -> Undelivered {
         Undelivered {
-            queued: self.queue.len(),
+            queued: self.queue.len() + self.requests.held(),
             unacknowledged: self.slots.in_order(SlotState::is_publish).len(),
         }
     }

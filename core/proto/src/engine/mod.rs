@@ -4,7 +4,7 @@
 //!
 //! - **Inputs** (`handle_*`, [`Engine::answer`]): what happened to the transport, bytes, passed deadlines, confirmed
 //!   journal records, answers to requests. Every input takes the time.
-//! - **Commands** ([`Engine::connect`], [`Engine::publish`], [`Engine::subscribe`], ...): each answers at once whether
+//! - **Commands** ([`Engine::connect`], [`Engine::publish`], [`Engine::request`], [`Engine::subscribe`], ...): each answers at once whether
 //!   it was accepted; its outcome comes later with the caller's [`Token`], exactly once.
 //! - **Outputs** (`poll_*`, [`Engine::deadline`], [`Engine::wants_read`], [`Engine::receive`]): drained after inputs
 //!   and commands, in any order, until they are empty.
@@ -14,6 +14,7 @@
 //! without a connection, an unknown token) is ignored; nothing panics.
 
 mod acknowledge;
+mod awaited;
 mod backoff;
 mod deadlines;
 mod dispatch;
@@ -28,6 +29,8 @@ mod publish;
 mod queue;
 mod receive;
 mod redirect;
+mod requests;
+mod response_topic;
 mod round_trip;
 mod router;
 mod servers;
@@ -42,6 +45,7 @@ use std::collections::VecDeque;
 
 use bytes::BytesMut;
 
+use self::awaited::Requests;
 use self::backoff::Backoff;
 use self::flapping::Flapping;
 pub use self::goodbye::DisconnectOptions;
@@ -106,11 +110,14 @@ pub struct Engine {
     flushes: Vec<Flush>,
     subscriptions: Subscriptions,
     unclaimed: Unclaimed,
+    /// Those of the program, to other clients.
+    requests: Requests,
 
     actions: VecDeque<Action>,
     completions: VecDeque<(Token, Completion)>,
     events: VecDeque<Event>,
-    requests: VecDeque<(RequestId, Request)>,
+    /// Those of the engine, to its host.
+    questions: VecDeque<(RequestId, Request)>,
     readable: VecDeque<StreamId>,
     metrics: Metrics,
     round_trip: RoundTrip,
@@ -151,10 +158,11 @@ impl Engine {
             flushes: Vec::new(),
             subscriptions: Subscriptions::default(),
             unclaimed: Unclaimed::default(),
+            requests: Requests::new(number),
             actions: VecDeque::new(),
             completions: VecDeque::new(),
             events: VecDeque::new(),
-            requests: VecDeque::new(),
+            questions: VecDeque::new(),
             readable: VecDeque::new(),
             metrics: Metrics::default(),
             round_trip: RoundTrip::default(),
@@ -218,7 +226,7 @@ impl Engine {
 
     /// The next question to the host; answered by [`Engine::answer`].
     pub fn poll_request(&mut self) -> Option<(RequestId, Request)> {
-        self.requests.pop_front()
+        self.questions.pop_front()
     }
 
     /// The next stream that has become readable, or has ended: told once, until [`Engine::receive`] has found it
@@ -240,6 +248,7 @@ impl Engine {
             queued: self.queue.len(),
             queued_bytes: self.queue.bytes(),
             round_trip: self.round_trip.last(),
+            requests: self.requests.len(),
             ..self.metrics
         }
     }
@@ -264,8 +273,10 @@ impl Engine {
 
     #[inline]
     fn complete(&mut self, token: Token, completion: Completion) {
-        if token != Token::NONE {
+        if token < Token::OWN {
             self.completions.push_back((token, completion));
+        } else if token != Token::NONE {
+            self.request_published(token, completion);
         }
     }
 

@@ -6,18 +6,32 @@ use std::time::Duration;
 use crate::codec::AckProperties;
 use crate::connection::Grant;
 use crate::error::Error;
+use crate::message::Message;
 use crate::options::{Credentials, Server};
 use crate::qos::QoS;
 use crate::reason::ReasonCode;
 use crate::topic::TopicFilter;
 
-/// The caller's name for an operation; comes back with its completion.
+/// The caller's name for an operation, a number below 2^63; comes back with its completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub u64);
 
 impl Token {
     /// Nobody waits: the operation gives no completion.
     pub const NONE: Self = Self(u64::MAX);
+
+    /// From here on tokens are the engine's own: those of callers are smaller than 2^63.
+    pub(super) const OWN: Self = Self(1 << 63);
+
+    /// The publish of the request with this number.
+    pub(super) fn of_request(number: u64) -> Self {
+        Self(Self::OWN.0 | number)
+    }
+
+    /// The number of the request whose publish it is.
+    pub(super) fn request(self) -> Option<u64> {
+        (self >= Self::OWN && self != Self::NONE).then_some(self.0 & !Self::OWN.0)
+    }
 }
 
 /// What the host is to do with the transport. There is never more than one transport.
@@ -43,6 +57,8 @@ pub enum Completion {
     Subscribed(Result<Vec<Granted>, Error>),
     /// The server answered the UNSUBSCRIBE.
     Unsubscribed(Result<UnsubscribeAck, Error>),
+    /// The answer to a request, or why there is none.
+    Responded(Result<Box<Message>, Error>),
     /// Everything accepted before was handed to the transport.
     Flushed(Result<(), Error>),
     /// The connection is closed; what could not be delivered.
@@ -226,6 +242,10 @@ pub struct Metrics {
     pub dropped_outgoing: u64,
     /// Received messages that a policy dropped, or that no stream was for.
     pub dropped_incoming: u64,
+    /// Requests that wait for their answers.
+    pub requests: usize,
+    /// Answers that no request waited for: late ones, second ones, those to somebody else.
+    pub unmatched_responses: u64,
     /// Connections after the first.
     pub reconnects: u64,
     /// How long the server took for its last answer that was timed: to a CONNECT, a PINGREQ, or one QoS 1 PUBLISH of

@@ -67,20 +67,29 @@ impl Engine {
         token: Token,
     ) -> Result<u64, Rejected> {
         let now = self.tick(now);
+        if self.life.is_closing() {
+            return Err(Rejected { error: self.life.closed_error(), message });
+        }
+        self.submit(now, message, token)?;
+        if let Some(timeout) = timeout {
+            self.publish_timeouts.0.insert((now + timeout, token));
+            self.timers.set_at_latest(Timer::Publish, now + timeout);
+        }
+        Ok(self.journal.position())
+    }
+
+    /// Sends a message or queues it.
+    #[inline]
+    pub(super) fn submit(&mut self, now: Timestamp, message: Message, token: Token) -> Result<(), Rejected> {
         if let Err(error) = self.check(&message) {
             return Err(Rejected { error, message });
         }
         if self.queue.is_empty() && self.may_send(&message) {
             let number = self.accept(&message);
             self.send(now, Queued::new(message, token, number, now));
-        } else {
-            self.enqueue(now, message, token)?;
+            return Ok(());
         }
-        if let Some(timeout) = timeout {
-            self.publish_timeouts.0.insert((now + timeout, token));
-            self.timers.set_at_latest(Timer::Publish, now + timeout);
-        }
-        Ok(self.journal.position())
+        self.enqueue(now, message, token)
     }
 
     /// Whether it is worth trying to publish again after `queue full`.
@@ -96,9 +105,14 @@ impl Engine {
         self.settle_flushes();
     }
 
-    /// Withdraws a publish that was never sent, or ends it as indeterminate; whether there was one.
+    /// Withdraws a publish that was never sent, or ends it as indeterminate; a request ends as cancelled. Whether there
+    /// was one.
     pub fn cancel(&mut self, now: Timestamp, token: Token) -> bool {
         self.tick(now);
+        if self.cancel_request(token) {
+            self.settle_goodbye();
+            return true;
+        }
         let error = || Error::new(ErrorKind::Cancelled, "the message was withdrawn before it was sent");
         self.end_publish(
             token,
@@ -107,11 +121,9 @@ impl Engine {
         )
     }
 
+    /// Whether the message is within the rules, and the limits of the server as it is connected.
     #[inline]
-    fn check(&self, message: &Message) -> Result<(), Error> {
-        if self.life.is_closing() {
-            return Err(self.life.closed_error());
-        }
+    pub(super) fn check(&self, message: &Message) -> Result<(), Error> {
         if let Some(properties) = message.properties() {
             check_properties(self.version(), properties, message.payload())?;
         }
@@ -190,6 +202,7 @@ impl Engine {
         {
             self.send(now, queued);
         }
+        self.publish_held_requests(now);
         self.settle_flushes();
     }
 
@@ -288,6 +301,10 @@ impl Engine {
             SlotState::Publish { message, .. } if message.qos == QoS::ExactlyOnce => {
                 self.slots.release(id);
                 self.journal.append(|| Record::Received(id));
+                if ack.reason_code == ReasonCode::NoMatchingSubscribers {
+                    let ack = PublishAck { reason_code: ack.reason_code, properties: ack.properties };
+                    self.request_published(self.slots.token(id), Completion::Published(Ok(ack)));
+                }
             }
             SlotState::Released => {}
             SlotState::Free if refused => return Ok(()),
@@ -351,10 +368,18 @@ impl Engine {
         }
     }
 
+    /// Takes a message back that was never sent; whether there was one.
+    pub(super) fn withdraw_unsent(&mut self, token: Token) -> bool {
+        let Some(queued) = self.queue.remove(token) else {
+            return false;
+        };
+        self.withdrawn(queued.number);
+        true
+    }
+
     /// Ends a publish early: with `unsent` when it was never sent, else as indeterminate.
     fn end_publish(&mut self, token: Token, unsent: impl FnOnce() -> Error, sent: &str) -> bool {
-        if let Some(queued) = self.queue.remove(token) {
-            self.withdrawn(queued.number);
+        if self.withdraw_unsent(token) {
             self.fail_publish(token, unsent());
             return true;
         }

@@ -72,6 +72,7 @@ impl Engine {
             || !self.slots.is_empty()
             || !self.queue.is_empty()
             || !self.flushes.is_empty()
+            || !self.requests.is_empty()
             || self.life.is_closing()
     }
 
@@ -189,7 +190,7 @@ impl Engine {
     pub(super) fn push_to(&mut self, id: StreamId, message: Message) {
         let version = self.version();
         let Some(stream) = self.subscriptions.streams.get_mut(&id) else {
-            return self.inbound.take(message.ack);
+            return self.handle_response(id, message);
         };
         let fill = stream.fill();
         if fill == Fill::Beyond && message.qos == QoS::AtMostOnce {

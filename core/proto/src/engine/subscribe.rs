@@ -341,6 +341,7 @@ impl Engine {
         let Some(entry) = self.subscriptions.remove(number) else {
             return;
         };
+        self.response_subscription_refused(number, &error);
         for stream in &entry.streams {
             if let Some(stream) = self.subscriptions.streams.get_mut(stream) {
                 stream.subscriptions.retain(|id| *id != number);

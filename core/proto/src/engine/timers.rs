@@ -19,6 +19,8 @@ pub(super) enum Timer {
     Publish,
     /// SUBACK or UNSUBACK may be overdue.
     Subscribe,
+    /// An answer to a request may be overdue.
+    Request,
     /// A message has waited long enough for a stream.
     Unclaimed,
     /// Acknowledgements have waited long for an earlier one.
@@ -28,7 +30,7 @@ pub(super) enum Timer {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Timers([Option<Timestamp>; 10]);
+pub(super) struct Timers([Option<Timestamp>; 11]);
 
 impl Timers {
     pub(super) fn set(&mut self, timer: Timer, at: Option<Timestamp>) {

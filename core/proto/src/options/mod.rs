@@ -8,6 +8,7 @@ mod header;
 mod queue;
 mod reconnect;
 mod redirect;
+mod responses;
 mod server;
 mod settings;
 mod tls;
@@ -18,6 +19,9 @@ use std::time::Duration;
 
 pub use credentials::Credentials;
 pub use header::Header;
+pub(crate) use responses::ResponseSettings;
+use responses::Responses;
+
 pub use queue::{QueueOptions, WhenFull};
 pub use reconnect::ReconnectOptions;
 pub use redirect::RedirectOptions;
@@ -59,6 +63,7 @@ pub struct Options {
     pub(crate) redirect: RedirectOptions,
     pub(crate) tls: TlsOptions,
     pub(crate) websocket_headers: Vec<Header>,
+    pub(crate) responses: Responses,
 }
 
 /// What becomes of messages in flight when the server turns out to have lost the session.
@@ -130,6 +135,7 @@ impl Options {
             redirect: RedirectOptions::default(),
             tls: TlsOptions::default(),
             websocket_headers: Vec::new(),
+            responses: Responses::default(),
         })
     }
 

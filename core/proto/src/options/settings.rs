@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Credentials, Header, OnSessionLost, Options, ProtocolVersion, QueueOptions, ReconnectOptions,
-    RedirectOptions, Server, Will,
+    RedirectOptions, ResponseSettings, Responses, Server, Will,
 };
 use crate::codec::{self, UserProperties, Version};
 use crate::error::{Error, ErrorKind};
@@ -43,6 +43,7 @@ pub struct Settings {
     pub(crate) reconnect: Option<ReconnectOptions>,
     pub(crate) websocket_headers: Vec<Header>,
     pub(crate) redirect: RedirectOptions,
+    pub(crate) responses: ResponseSettings,
 }
 
 impl Options {
@@ -116,6 +117,7 @@ impl Options {
             reconnect: self.reconnect,
             websocket_headers: self.websocket_headers.clone(),
             redirect: self.redirect,
+            responses: self.responses.check()?,
         })
     }
 
@@ -134,6 +136,9 @@ impl Options {
         }
         if self.will.as_ref().is_some_and(Will::needs_v5) {
             return unsupported("a will's delay and properties");
+        }
+        if self.responses != Responses::default() {
+            return unsupported("response_topic_prefix and ask_response_information");
         }
         if !self.clean_start && self.client_id.is_empty() {
             return Err(invalid(
@@ -169,7 +174,7 @@ const SMALLEST_PACKET_SIZE: u32 = 128;
 /// Five minutes: long enough for a reconnect to find its session.
 const DEFAULT_SESSION_EXPIRY: u32 = 300;
 
-fn invalid(message: impl Into<String>) -> Error {
+pub(super) fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOption, message)
 }
 

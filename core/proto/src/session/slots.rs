@@ -125,6 +125,11 @@ impl Slots {
         self.slots.get(index_of(id)).map_or(&SlotState::Free, |slot| &slot.state)
     }
 
+    /// Whose operation it stands for.
+    pub(crate) fn token(&self, id: PacketId) -> Token {
+        self.slots.get(index_of(id)).map_or(Token::NONE, |slot| slot.token)
+    }
+
     /// Frees the identifier; gives back what it stood for.
     #[inline]
     pub(crate) fn remove(&mut self, id: PacketId) -> Option<(Token, SlotState)> {

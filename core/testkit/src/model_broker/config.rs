@@ -7,6 +7,7 @@ use bytes::Bytes;
 use polymqtt_proto::codec::{AckProperties, ConnAck};
 use polymqtt_proto::qos::QoS;
 use polymqtt_proto::reason::ReasonCode;
+use polymqtt_proto::text::Utf8String;
 use polymqtt_proto::topic::TopicFilter;
 
 /// The broker's limits and habits. The default offers everything, limits nothing and answers at once.
@@ -48,6 +49,8 @@ pub struct BrokerConfig {
     pub tells_no_subscribers: bool,
     /// What each SUBACK and UNSUBACK says besides its reason codes (v5; default nothing).
     pub remark: Option<AckProperties>,
+    /// What it gives a client that asks for response information (v5; default nothing).
+    pub response_information: Option<Utf8String>,
     /// When acknowledgements leave (default at once).
     pub acks: AckPolicy,
 }
@@ -119,6 +122,7 @@ impl Default for BrokerConfig {
             refuse_subscribe: Vec::new(),
             tells_no_subscribers: false,
             remark: None,
+            response_information: None,
             acks: AckPolicy::Immediate,
         }
     }

@@ -137,6 +137,10 @@ impl ModelBroker {
             subscription_identifiers_available: unavailable(config.subscription_identifiers),
             shared_subscription_available: unavailable(config.shared_subscriptions),
             server_keep_alive: config.server_keep_alive,
+            response_information: config
+                .response_information
+                .clone()
+                .filter(|_| connect.properties.request_response_information == Some(true)),
             ..ConnAckProperties::default()
         }
     }

@@ -1,6 +1,7 @@
 //! Commands to the engine, with the wait for their outcome.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use polymqtt_proto::codec::{SubscriptionOptions, UserProperties};
 use polymqtt_proto::connection::Grant;
@@ -74,6 +75,27 @@ impl World {
         let stream = self.engine.subscribe(self.now, request, token)?;
         match self.complete(token) {
             Completion::Subscribed(outcome) => outcome.map(|_| stream),
+            other => unexpected(&other),
+        }
+    }
+
+    /// Makes a request without waiting.
+    ///
+    /// # Errors
+    /// When the engine does not accept the message.
+    pub fn request(&mut self, message: Message, timeout: Duration) -> Result<Token, Rejected> {
+        let token = self.token();
+        self.engine.request(self.now, message, timeout, token)?;
+        Ok(token)
+    }
+
+    /// Waits for the outcome of a request.
+    ///
+    /// # Errors
+    /// That outcome.
+    pub fn responded(&mut self, token: Token) -> Result<Message, Error> {
+        match self.complete(token) {
+            Completion::Responded(outcome) => outcome.map(|message| *message),
             other => unexpected(&other),
         }
     }

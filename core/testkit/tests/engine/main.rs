@@ -14,6 +14,7 @@ mod publish_qos;
 mod queue;
 mod reconnect;
 mod redirect;
+mod requests;
 mod resume;
 mod simulation;
 mod subscribe;
