@@ -15,6 +15,8 @@
 //! One background thread serves all blocking clients of the process. Within an async runtime these calls are an error,
 //! since they would stop its thread: use the async [`crate::Client`] there.
 
+mod requests;
+
 use std::future::{Future, IntoFuture};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -31,6 +33,7 @@ use polymqtt_proto::qos::QoS;
 use polymqtt_proto::topic::{TopicError, TopicName};
 use tokio::runtime::{Builder, Handle, Runtime};
 
+pub use self::requests::{Request, Responder};
 use crate::{Connect, Delivery, IntoFilters, Publish, Subscribe};
 
 /// A client whose calls wait; otherwise as [`crate::Client`].

@@ -109,7 +109,17 @@ impl Client {
 
     /// As [`Client::publish`], of a message that is there already.
     pub fn send(&self, message: Message) -> Publish<'_> {
-        Publish::new(self.shared(), self.wait_for_room, Ok(message))
+        self.send_outcome(Ok(message))
+    }
+
+    /// As [`Client::send`]; where there is no message, the error is one of the future.
+    pub(crate) fn send_outcome(&self, message: Result<Message, Error>) -> Publish<'_> {
+        Publish::new(self.shared(), self.wait_for_room, message)
+    }
+
+    /// Whether the protocol version in use has requests and responses.
+    pub(crate) fn check_requests(&self) -> Result<(), Error> {
+        self.shared().lock()?.engine.check_requests()
     }
 
     /// Publishes a batch: accepted in order, then awaited together. Gives each message's outcome, in order.

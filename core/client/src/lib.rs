@@ -29,6 +29,8 @@ mod driver;
 mod events;
 mod operations;
 mod publish;
+mod request;
+mod respond;
 mod room;
 mod shared;
 mod subscription;
@@ -41,6 +43,8 @@ pub use connect::{Connect, Connecting};
 pub use credentials::{Attempt, CredentialsProvider, ProvidedCredentials};
 pub use events::Events;
 pub use publish::{Delivery, Publish, Publishing};
+pub use request::SendRequest;
+pub use respond::{Request, Respond, Responder};
 pub use subscription::{Subscribe, Subscription};
 pub use unsubscribe::Unsubscribe;
 

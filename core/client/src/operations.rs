@@ -4,6 +4,9 @@ use std::task::{Context, Poll, Waker};
 
 use polymqtt_proto::engine::{Completion, Token};
 
+/// Generations of a slot: tokens are smaller than 2^63.
+const GENERATIONS: u32 = u32::MAX >> 1;
+
 /// The operations that somebody waits for.
 #[derive(Debug, Default)]
 pub(crate) struct Operations {
@@ -92,7 +95,7 @@ impl Operations {
     fn free(&mut self, token: Token) -> Option<State> {
         let slot = self.slot(token)?;
         let state = std::mem::replace(&mut slot.state, State::Free);
-        slot.generation = slot.generation.wrapping_add(1);
+        slot.generation = slot.generation.wrapping_add(1) & GENERATIONS;
         self.free.push(token.0 as u32);
         Some(state)
     }

@@ -116,8 +116,12 @@ impl<'a> Publish<'a> {
     pub async fn enqueue(self) -> Result<Delivery, Error> {
         let shared = Arc::clone(self.shared);
         let mut accepting = Accepting::new(self);
-        let token = std::future::poll_fn(|cx| accepting.poll(cx)).await?;
+        let token = std::future::poll_fn(|cx| accepting.poll(cx, accept)).await?;
         Ok(Delivery { shared, token })
+    }
+
+    pub(crate) fn shared(&self) -> &'a Arc<Shared> {
+        self.shared
     }
 
     fn with(mut self, change: impl FnOnce(Message) -> Result<Message, Error>) -> Self {
@@ -160,7 +164,7 @@ impl Future for Publishing<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Stage::Accepting(shared, accepting) = &mut self.0 {
-            let token = std::task::ready!(accepting.poll(cx))?;
+            let token = std::task::ready!(accepting.poll(cx, accept))?;
             self.0 = Stage::Accepted(Delivery { shared: Arc::clone(shared), token });
         }
         match &mut self.0 {
@@ -172,7 +176,7 @@ impl Future for Publishing<'_> {
 
 /// A message on its way into the engine: accepted at once, or after waiting in line for room.
 #[derive(Debug)]
-struct Accepting<'a> {
+pub(crate) struct Accepting<'a> {
     shared: &'a Arc<Shared>,
     message: Option<Result<Message, Error>>,
     timeout: Option<Duration>,
@@ -181,7 +185,7 @@ struct Accepting<'a> {
 }
 
 impl<'a> Accepting<'a> {
-    fn new(publish: Publish<'a>) -> Self {
+    pub(crate) fn new(publish: Publish<'a>) -> Self {
         Self {
             shared: publish.shared,
             message: Some(publish.message),
@@ -191,9 +195,14 @@ impl<'a> Accepting<'a> {
         }
     }
 
-    /// The token to wait with; [`Token::NONE`] where there is nothing to wait for.
+    /// The token to wait with; [`Token::NONE`] where there is nothing to wait for. `offer` says to the engine what the
+    /// message is.
     #[inline]
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Token, Error>> {
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        offer: impl FnOnce(&mut State, Timestamp, Message, Option<Duration>) -> Result<Token, Rejected>,
+    ) -> Poll<Result<Token, Error>> {
         let message = match self.message.take() {
             Some(Ok(message)) => message,
             Some(Err(error)) => return Poll::Ready(Err(error)),
@@ -205,7 +214,7 @@ impl<'a> Accepting<'a> {
         let now = time_for(self.shared, &message, timeout);
         let outcome = self.shared.with(|state, wakes| {
             if state.room.may_try(ticket) {
-                match accept(state, now, message, timeout) {
+                match offer(state, now, message, timeout) {
                     Ok(token) => {
                         let next = ticket.and_then(|ticket| state.room.leave(ticket));
                         wakes.push(next);

@@ -535,7 +535,8 @@ fn the_client_that_ends_ends_its_requests() {
     let token = ask(&mut world, "rows/1");
     world.receive(rows);
     let begun = world.now;
-    let undelivered = world.disconnect(DisconnectOptions { timeout: secs(5), with_will: false });
+    let undelivered =
+        world.disconnect(DisconnectOptions { timeout: secs(5), ..DisconnectOptions::default() });
     assert_eq!((undelivered.queued, undelivered.unacknowledged), (0, 0));
     assert!(world.now.since(begun) >= secs(5), "the answer was waited for");
     assert_eq!(failure(&mut world, token).kind(), ErrorKind::Closed);

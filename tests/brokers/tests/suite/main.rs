@@ -18,6 +18,7 @@ mod faults;
 mod misbehaving_servers;
 mod providers;
 mod publishing;
+mod requests;
 mod sessions;
 mod subscribing;
 mod tls;
