@@ -9,9 +9,11 @@ use crate::broker::BrokerArgs;
 use crate::exit::{self, Exit};
 use crate::output::note;
 use crate::publish::PublishArgs;
+use crate::request::RequestArgs;
+use crate::respond::RespondArgs;
 use crate::subscribe::SubscribeArgs;
 
-/// MQTT 5 and 3.1.1 from the shell: publish, subscribe, run a broker.
+/// MQTT 5 and 3.1.1 from the shell: publish, subscribe, ask, answer, run a broker.
 #[derive(Debug, Parser)]
 #[command(name = "polymqtt", version, after_help = exit::HELP)]
 #[command(disable_help_flag = true, disable_version_flag = true, disable_help_subcommand = true)]
@@ -36,6 +38,10 @@ pub(crate) enum Command {
     Pub(Box<PublishArgs>),
     /// Subscribe and write the messages to standard output: payloads, or JSON lines
     Sub(Box<SubscribeArgs>),
+    /// Make a request and write the answer to standard output
+    Request(Box<RequestArgs>),
+    /// Answer requests: with a text, an echo, or what a command writes
+    Respond(Box<RespondArgs>),
     /// Run an MQTT broker, for development and tests
     Broker(BrokerArgs),
 }
@@ -46,6 +52,8 @@ impl Command {
         match self {
             Self::Pub(_) => "pub",
             Self::Sub(_) => "sub",
+            Self::Request(_) => "request",
+            Self::Respond(_) => "respond",
             Self::Broker(_) => "broker",
         }
     }
@@ -110,6 +118,10 @@ mod tests {
             ("polymqtt sub -t a/#/b", ["--topic", "last level"]),
             ("polymqtt sub -t a -C 0", ["--count", "1"]),
             ("polymqtt sub -t a -W x", ["--timeout", "whole seconds"]),
+            ("polymqtt request a/+", ["TOPIC", "wildcards"]),
+            ("polymqtt respond a", ["--echo", "--command"]),
+            ("polymqtt respond a --echo -m b", ["--echo", "cannot be used"]),
+            ("polymqtt respond a --echo -j 2", ["--echo", "--jobs"]),
             ("polymqtt broker -p 70000", ["--port", "65535"]),
             ("polymqtt broker --tls-port 0", ["not provided", "--cert"]),
         ] {

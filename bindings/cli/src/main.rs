@@ -1,4 +1,4 @@
-//! The `polymqtt` command: publish, subscribe and run a broker from the shell.
+//! The `polymqtt` command: publish, subscribe, ask, answer and run a broker from the shell.
 
 mod arguments;
 mod broker;
@@ -10,8 +10,11 @@ mod input;
 mod interrupt;
 mod json_line;
 mod output;
+mod program;
 mod properties;
 mod publish;
+mod request;
+mod respond;
 mod subscribe;
 mod tls;
 mod users;
@@ -51,6 +54,8 @@ fn run(command: Command) -> Result<(), Failure> {
         match command {
             Command::Pub(arguments) => publish::run(*arguments).await,
             Command::Sub(arguments) => subscribe::run(*arguments).await,
+            Command::Request(arguments) => request::run(*arguments).await,
+            Command::Respond(arguments) => respond::run(*arguments).await,
             Command::Broker(arguments) => broker::run(arguments).await,
         }
     });

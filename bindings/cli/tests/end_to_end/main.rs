@@ -15,6 +15,7 @@ mod json_lines;
 mod pipes;
 mod process;
 mod reconnect;
+mod requests;
 mod retained;
 mod sessions;
 mod tls;
