@@ -12,6 +12,7 @@ use polymqtt_proto::qos::QoS;
 use crate::client::{Client, IntoFilters};
 use crate::publish::Publish;
 use crate::subscription::{Subscribe, Subscription};
+use crate::unsubscribe::Unsubscribe;
 
 impl Client {
     /// Subscribes to requests (v5, section 4.10), to answer them: set what differs from the defaults, then await it for
@@ -119,12 +120,12 @@ impl Responder {
         }
     }
 
-    /// Unsubscribes, and waits for the server's answer. Requests that were not received are dropped.
+    /// Unsubscribes: await it for the server's answer. Requests that were not received are dropped.
     ///
     /// # Errors
     /// That the server refused, or gave no answer in time.
-    pub async fn unsubscribe(self) -> Result<(), Error> {
-        self.subscription.unsubscribe().await
+    pub fn unsubscribe(self) -> Unsubscribe<'static> {
+        self.subscription.unsubscribe()
     }
 }
 

@@ -4,7 +4,7 @@ use std::future::IntoFuture;
 use std::time::Duration;
 
 use bytes::Bytes;
-use polymqtt_proto::engine::{Granted, PublishAck};
+use polymqtt_proto::engine::{Granted, PublishAck, UnsubscribeAck};
 use polymqtt_proto::error::{Error, ErrorKind};
 use polymqtt_proto::message::Message;
 use polymqtt_proto::topic::{TopicError, TopicName};
@@ -106,8 +106,8 @@ impl Responder {
     ///
     /// # Errors
     /// As [`crate::Responder::unsubscribe`].
-    pub fn unsubscribe(self) -> Result<(), Error> {
-        wait(self.0.unsubscribe())
+    pub fn unsubscribe(self) -> Result<UnsubscribeAck, Error> {
+        wait(self.0.unsubscribe().into_future())
     }
 }
 

@@ -551,7 +551,7 @@ fn an_orderly_goodbye_waits_for_answers() {
     let token = ask(&mut world, "rows/1");
     let request = world.receive(rows);
     let goodbye = world.token();
-    world.engine.disconnect(world.now, DisconnectOptions::default(), goodbye);
+    world.engine.disconnect(world.now, DisconnectOptions::default(), goodbye).unwrap();
     world.run_for(secs(1));
     answer(&mut world, &request, "just in time");
     assert_eq!(world.responded(token).unwrap().payload(), b"just in time");
