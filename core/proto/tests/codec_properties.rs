@@ -7,10 +7,10 @@ use std::num::NonZeroU16;
 use bytes::{Bytes, BytesMut};
 use polymqtt_proto::codec::{
     Ack, AckProperties, Auth, AuthProperties, ConnAck, ConnAckProperties, Connect, ConnectProperties,
-    DecodeError, Delivery, Disconnect, DisconnectProperties, Packet, PacketType, Publish, PublishProperties,
-    RetainHandling, SubAck, Subscribe, SubscribeProperties, SubscriptionIdentifier, SubscriptionIdentifiers,
-    SubscriptionOptions, UnsubAck, Unsubscribe, UserProperties, Version, Will, WillProperties, missing,
-    take_frames,
+    DecodeError, Delivery, Disconnect, DisconnectProperties, Packet, PacketLog, PacketType, Publish,
+    PublishProperties, RetainHandling, SubAck, Subscribe, SubscribeProperties, SubscriptionIdentifier,
+    SubscriptionIdentifiers, SubscriptionOptions, UnsubAck, Unsubscribe, UserProperties, Version, Will,
+    WillProperties, missing, take_frames,
 };
 use polymqtt_proto::qos::{PacketId, QoS};
 use polymqtt_proto::reason::ReasonCode;
@@ -440,8 +440,13 @@ fn round_trip(version: Version, packet: Packet) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Neither panics nor takes more than there is.
+/// Neither panics nor takes more than there is, and what is shown of it is one line.
 fn survive(version: Version, bytes: &[u8]) -> Result<(), TestCaseError> {
+    let mut lines = Vec::new();
+    let mut log = PacketLog::new();
+    log.sent(bytes, |packet| lines.push(packet.to_string()));
+    bytes.chunks(3).for_each(|piece| log.received(piece, |packet| lines.push(packet.to_string())));
+    prop_assert!(lines.iter().all(|line| !line.chars().any(char::is_control)), "{:?}", lines);
     let mut buf = BytesMut::from(bytes);
     let mut packets = Vec::new();
     let outcome = decode_all(version, &mut buf, &mut packets);

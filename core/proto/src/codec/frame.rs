@@ -47,7 +47,7 @@ pub fn missing(buf: &[u8]) -> Option<usize> {
 
 /// The size of the packet at the front of `buf`, `None` while its header is incomplete.
 #[inline]
-fn packet_size(buf: &[u8]) -> Result<Option<usize>, DecodeError> {
+pub(super) fn packet_size(buf: &[u8]) -> Result<Option<usize>, DecodeError> {
     let Some((first_byte, rest)) = buf.split_first() else {
         return Ok(None);
     };
