@@ -29,13 +29,17 @@ pub(super) struct Life {
     /// Whether there is a session of an earlier process to go on with.
     pub(super) restored: bool,
     /// Attempts since the last connection.
-    attempt: u32,
+    pub(super) attempt: u32,
     credential_refusals: u32,
     /// CONNECTs sent since the last CONNACK. One without an answer may have made a new session, of which the next
     /// CONNACK says that it is present.
     unanswered: u32,
     pub(super) goodbye: Option<Goodbye>,
     last_request: u64,
+    /// When CONNACK came.
+    pub(super) connected_at: Timestamp,
+    /// Why the last connection or attempt ended.
+    pub(super) last_error: Option<Error>,
 }
 
 /// Its place between the first attempt and the end.
@@ -369,6 +373,7 @@ impl Engine {
         let resumed = grant.session_present;
         self.timers.set(Timer::Connect, None);
         self.life.phase = Phase::Connected;
+        self.life.connected_at = now;
         self.life.attempt = 0;
         self.life.credential_refusals = 0;
         if grant.client_id != self.client_id {
@@ -497,6 +502,7 @@ impl Engine {
 
     fn wait(&mut self, now: Timestamp, wait: Duration, error: Error) {
         self.life.phase = Phase::Waiting;
+        self.life.last_error = Some(error.clone());
         self.timers.set(Timer::Reconnect, Some(now + wait));
         self.events.push_back(Event::Disconnected { error: Some(error), retry_in: Some(wait) });
         self.settle_goodbye();
@@ -514,6 +520,7 @@ impl Engine {
     pub(super) fn end(&mut self, error: Option<Error>) {
         let undelivered = self.undelivered();
         self.life.phase = Phase::Ended;
+        self.life.last_error.clone_from(&error);
         self.connection = None;
         self.outbox.reset();
         self.inbound.connection_lost();

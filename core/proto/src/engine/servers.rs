@@ -45,9 +45,15 @@ impl Servers {
 
     /// Chooses the server of the next attempt.
     pub(super) fn choose(&mut self) -> Option<Server> {
-        let next = self.detour.pop_front().or_else(|| self.list.get(self.index).cloned());
+        let next = self.next().cloned();
+        self.detour.pop_front();
         self.current.clone_from(&next);
         next
+    }
+
+    /// That of the next attempt.
+    pub(super) fn next(&self) -> Option<&Server> {
+        self.detour.front().or_else(|| self.list.get(self.index))
     }
 
     /// That of the connection, or of the current or last attempt.

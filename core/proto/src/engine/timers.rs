@@ -46,6 +46,10 @@ impl Timers {
         }
     }
 
+    pub(super) fn at(&self, timer: Timer) -> Option<Timestamp> {
+        self.0.get(timer as usize).copied().flatten()
+    }
+
     /// Whether the timer has fired; it is then off.
     pub(super) fn take_due(&mut self, timer: Timer, now: Timestamp) -> bool {
         match self.0.get_mut(timer as usize) {

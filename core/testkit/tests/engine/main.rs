@@ -17,6 +17,7 @@ mod redirect;
 mod requests;
 mod resume;
 mod simulation;
+mod status;
 mod subscribe;
 mod support;
 mod topic_aliases;
