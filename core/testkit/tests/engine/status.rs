@@ -89,7 +89,7 @@ fn disconnecting_lasts_until_everything_is_delivered() {
     world.run_for(secs(100));
     world.publish(message("t", "x", Q1)).unwrap();
     let token = world.token();
-    world.engine.disconnect(world.now, DisconnectOptions::default(), token);
+    world.engine.disconnect(world.now, DisconnectOptions::default(), token).unwrap();
     let line = shown(&world);
     assert!(line.starts_with("disconnecting from mqtt://broker:1883; 1 in flight"), "{line}");
     world.run_for(secs(20));
