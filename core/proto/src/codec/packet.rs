@@ -80,7 +80,7 @@ impl PacketType {
     }
 
     /// The first byte of such a packet: type and reserved flags (section 2.1.3). A PUBLISH has flags of its own beside.
-    pub(super) const fn first_byte(self) -> u8 {
+    pub(crate) const fn first_byte(self) -> u8 {
         (self as u8) << 4 | self.reserved_flags()
     }
 

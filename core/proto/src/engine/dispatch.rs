@@ -27,6 +27,13 @@ impl Engine {
         {
             connection.keep_alive.received(now);
         }
+        if self.life.is_handshaking()
+            && let Some(first) = buf.first()
+            && !may_answer_connect(*first)
+        {
+            let error = not_connack(*first);
+            self.fail_connection(error);
+        }
         while self.life.is_reading() && self.wants_read() {
             self.handle_frames(now);
             if !self.unhandled.is_empty() {
@@ -148,6 +155,19 @@ fn read_connack(version: Version, frame: &Frame<'_>) -> Result<ConnAck, Error> {
         return Ok(ConnAck { reason_code: ReasonCode::UnsupportedProtocolVersion, ..ConnAck::default() });
     }
     Ok(ConnAck::decode(version, frame)?)
+}
+
+/// Whether a packet that begins with this byte may come before the handshake is over.
+fn may_answer_connect(first: u8) -> bool {
+    [PacketType::ConnAck, PacketType::Auth].iter().any(|packet| packet.first_byte() == first)
+}
+
+/// Most likely a server of another protocol, whose words would be waited for as the length of a packet.
+fn not_connack(first: u8) -> Error {
+    let what = format!(
+        "the server does not answer CONNECT by CONNACK: its answer begins with the byte 0x{first:02X}"
+    );
+    Error::new(ErrorKind::Protocol, what).with_reason_code(ReasonCode::ProtocolError)
 }
 
 fn out_of_place(packet: PacketType, when: &str) -> Error {

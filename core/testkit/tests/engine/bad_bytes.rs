@@ -73,6 +73,19 @@ fn each_kind_of_bad_packet_is_answered_by_its_reason_code() {
 }
 
 #[test]
+fn a_server_of_another_protocol_is_told_at_its_first_byte() {
+    for words in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"SSH-2.0-OpenSSH\r\n", b"+OK ready\r\n"] {
+        let mut world = world(options());
+        world.broker.on_connect.push_back(OnConnect::Raw(Bytes::copy_from_slice(words)));
+        let before = world.now;
+        let error = world.connect().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        assert!(error.to_string().contains("CONNACK"), "{error}");
+        assert!(world.now < before + secs(5));
+    }
+}
+
+#[test]
 fn in_any_pieces() {
     for (what, bytes, reason) in BAD {
         for seed in 0..4 {
