@@ -53,7 +53,7 @@ impl Server {
         let url = if reference.contains("://") {
             reference.to_owned()
         } else {
-            format!("{}://{reference}", self.scheme().name())
+            format!("{}://{reference}{}", self.scheme().name(), self.path())
         };
         let (server, username, password) = Self::parse(&url).map_err(|error| unusable(&error.to_string()))?;
         if username.is_some() || password.is_some() {
@@ -95,12 +95,14 @@ mod tests {
             ["mqtts://myserver.xyz.org:8883", "mqtts://10.10.151.22:8884", "mqtts://[fe80::9610:3eff]:1883"];
         assert_eq!(found, expected);
         assert_eq!(references("mqtt://a", "b:1").unwrap(), ["mqtt://b:1"]);
+        assert_eq!(references("wss://a/ws?token=1", "b").unwrap(), ["wss://b:443/ws"]);
     }
 
     #[test]
     fn what_leads_astray_is_refused() {
         assert!(references("mqtts://a", "mqtt://b").unwrap_err().contains("TLS"));
         assert!(references("mqtt://a", "mqtts://b").is_ok());
+        assert!(references("unix:///run/a.sock", "b").is_err());
         for bad in ["", "  ", "unix:///run/other.sock", "user:secret@b", "b:port", "http://b"] {
             let error = references("mqtt://a", bad).unwrap_err();
             assert!(error.contains("not usable") && !error.contains("secret"), "{error}");
