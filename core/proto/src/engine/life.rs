@@ -402,6 +402,7 @@ impl Engine {
             self.resume();
             if earlier_unanswered {
                 self.subscriptions.session_doubted();
+                self.inbound.session_doubted();
             }
         } else {
             self.start_session(now);

@@ -116,10 +116,12 @@ impl Engine {
         let ack = match delivery {
             Delivery::AtMostOnce => AckRef::NONE,
             Delivery::AtLeastOnce { packet_id, .. } => self.inbound.arrive_at_least_once(packet_id),
-            Delivery::ExactlyOnce { packet_id, .. } => match self.inbound.arrive_exactly_once(packet_id) {
-                Arrival::Known => return Ok(()),
-                Arrival::New(ack) => ack,
-            },
+            Delivery::ExactlyOnce { packet_id, dup } => {
+                match self.inbound.arrive_exactly_once(packet_id, dup) {
+                    Arrival::Known => return Ok(()),
+                    Arrival::New(ack) => ack,
+                }
+            }
         };
         if self.settings.verify_payload_format
             && let Some(properties) = &properties

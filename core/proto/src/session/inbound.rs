@@ -73,6 +73,8 @@ struct Exact {
     answer: Option<Box<Acknowledgement>>,
     /// Whether it counts against the receive maximum of this connection.
     counted: bool,
+    /// Whether the server may have lost the session that it belongs to.
+    doubted: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +108,13 @@ impl Inbound {
     }
 
     /// A QoS 2 PUBLISH arrived, for one holder unless [`Inbound::hold`] says more.
-    pub(crate) fn arrive_exactly_once(&mut self, packet_id: PacketId) -> Arrival {
+    ///
+    /// An identifier that is known is that of a message delivered before. Only where the session is doubted, one that
+    /// the server says to send for the first time [MQTT-3.3.1-1] is that of another message, in a new session.
+    pub(crate) fn arrive_exactly_once(&mut self, packet_id: PacketId, dup: bool) -> Arrival {
+        if !dup && self.qos2.get(&packet_id).is_some_and(|known| known.doubted) {
+            self.release(packet_id);
+        }
         if let Some(known) = self.qos2.get_mut(&packet_id) {
             known.counted = true;
             if !self.unrecorded.contains(&packet_id) {
@@ -117,7 +125,10 @@ impl Inbound {
         let delivery = self.next_delivery;
         self.next_delivery += 1;
         let stage = Stage::Delivered;
-        self.qos2.insert(packet_id, Exact { delivery, holders: 1, stage, answer: None, counted: true });
+        self.qos2.insert(
+            packet_id,
+            Exact { delivery, holders: 1, stage, answer: None, counted: true, doubted: false },
+        );
         self.unrecorded.push_back(packet_id);
         Arrival::New(AckRef { serial: delivery, exactly_once: Some(packet_id) })
     }
@@ -247,6 +258,11 @@ impl Inbound {
         }
     }
 
+    /// The session that the server goes on with may be a new one.
+    pub(crate) fn session_doubted(&mut self) {
+        self.qos2.values_mut().for_each(|entry| entry.doubted = true);
+    }
+
     /// The session is gone, and with it every identifier.
     pub(crate) fn session_lost(&mut self) {
         self.connection_lost();
@@ -258,7 +274,10 @@ impl Inbound {
         let delivery = self.next_delivery;
         self.next_delivery += 1;
         let stage = Stage::Recorded;
-        self.qos2.insert(packet_id, Exact { delivery, holders: 0, stage, answer: None, counted: false });
+        self.qos2.insert(
+            packet_id,
+            Exact { delivery, holders: 0, stage, answer: None, counted: false, doubted: true },
+        );
     }
 
     /// The QoS 2 identifiers of messages that were taken.
@@ -280,7 +299,7 @@ mod tests {
     }
 
     fn new(inbound: &mut Inbound, packet_id: u16) -> AckRef {
-        match inbound.arrive_exactly_once(id(packet_id)) {
+        match inbound.arrive_exactly_once(id(packet_id), false) {
             Arrival::New(ack) => ack,
             Arrival::Known => unreachable!(),
         }
@@ -323,12 +342,23 @@ mod tests {
         let mut inbound = Inbound::default();
         let ack = new(&mut inbound, 9);
         inbound.connection_lost();
-        assert_eq!(inbound.arrive_exactly_once(id(9)), Arrival::Known);
+        assert_eq!(inbound.arrive_exactly_once(id(9), true), Arrival::Known);
         assert_eq!(due(&mut inbound), []);
         inbound.take(ack);
         assert_eq!(due(&mut inbound), [(PacketType::PubRec, 9)]);
         assert!(inbound.release(id(9)));
         assert!(!inbound.release(id(9)));
+    }
+
+    #[test]
+    fn in_a_doubted_session_a_first_attempt_is_another_message() {
+        let mut inbound = Inbound::default();
+        new(&mut inbound, 9);
+        inbound.connection_lost();
+        inbound.session_doubted();
+        assert_eq!(inbound.arrive_exactly_once(id(9), true), Arrival::Known);
+        assert!(matches!(inbound.arrive_exactly_once(id(9), false), Arrival::New(_)));
+        assert_eq!(inbound.arrive_exactly_once(id(9), false), Arrival::Known);
     }
 
     #[test]
@@ -338,7 +368,7 @@ mod tests {
         inbound.take(ack);
         assert_eq!(due(&mut inbound), [(PacketType::PubRec, 9)]);
         inbound.connection_lost();
-        assert_eq!(inbound.arrive_exactly_once(id(9)), Arrival::Known);
+        assert_eq!(inbound.arrive_exactly_once(id(9), true), Arrival::Known);
         assert_eq!(due(&mut inbound), [(PacketType::PubRec, 9)]);
     }
 }

@@ -7,10 +7,10 @@ use std::ops::AddAssign;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use polymqtt_proto::codec::Version;
+use polymqtt_proto::codec::{ConnAck, ConnAckProperties, Version};
 use polymqtt_proto::engine::{Completion, Event, StreamId, Token};
 use polymqtt_proto::error::ErrorKind;
-use polymqtt_proto::options::{Options, QueueOptions, ReconnectOptions};
+use polymqtt_proto::options::{Options, QueueOptions, ReconnectOptions, RedirectOptions};
 use polymqtt_proto::qos::QoS;
 use polymqtt_proto::reason::ReasonCode;
 use polymqtt_testkit::model_broker::{AckPolicy, BrokerConfig, OnConnect, Overlapping};
@@ -31,6 +31,7 @@ struct Counts {
     resumed: usize,
     losses: usize,
     crashes: usize,
+    redirects: usize,
     published: usize,
     received: usize,
 }
@@ -43,6 +44,7 @@ impl AddAssign for Counts {
         self.resumed += other.resumed;
         self.losses += other.losses;
         self.crashes += other.crashes;
+        self.redirects += other.redirects;
         self.published += other.published;
         self.received += other.received;
     }
@@ -80,6 +82,7 @@ fn play(crashes: bool) {
     if failed.is_empty() && number("POLYMQTT_SEED").is_none() && number("POLYMQTT_EPISODES").is_none() {
         // The generator itself must not wither unnoticed.
         assert!(counts.cuts > 1_000 && counts.resumed > 1_000 && counts.losses > 100, "{counts:?}");
+        assert!(counts.redirects > 100, "{counts:?}");
         assert!(!crashes || counts.crashes > 100, "{counts:?}");
     }
     assert!(failed.is_empty(), "seeds that failed, replay with POLYMQTT_SEED=<seed>: {failed:?}");
@@ -191,12 +194,16 @@ impl Episode {
                 self.world.run_for(secs(1));
                 self.world.reachable = true;
             }
-            95 => self.world.broker.on_connect.push_back(match self.rng.u8(..4) {
-                0 => OnConnect::refuse(ReasonCode::ServerBusy),
-                1 => OnConnect::Drop,
-                2 => OnConnect::Silent,
-                _ => OnConnect::Mute,
-            }),
+            95 => {
+                let disturbance = match self.rng.u8(..5) {
+                    0 => OnConnect::refuse(ReasonCode::ServerBusy),
+                    1 => OnConnect::Drop,
+                    2 => OnConnect::Silent,
+                    3 if self.v5 => self.redirect(),
+                    _ => OnConnect::Mute,
+                };
+                self.world.broker.on_connect.push_back(disturbance);
+            }
             96 if self.rng.bool() => {
                 let largest = [3, 20, u16::MAX][self.rng.usize(..3)];
                 self.world.broker.config.receive_maximum = self.rng.u16(1..=largest);
@@ -260,6 +267,19 @@ impl Episode {
         self.numbers_taken.insert(number);
         self.taken.entry(message.topic().to_owned()).or_default().push((number, message.qos()));
         true
+    }
+
+    /// To one of several addresses of the same server.
+    fn redirect(&mut self) -> OnConnect {
+        self.counts.redirects += 1;
+        let reason_code =
+            if self.rng.bool() { ReasonCode::UseAnotherServer } else { ReasonCode::ServerMoved };
+        let reference = format!("broker:{} broker", self.rng.u16(1..10));
+        let properties = ConnAckProperties {
+            server_reference: Some(reference.try_into().unwrap()),
+            ..ConnAckProperties::default()
+        };
+        OnConnect::Refuse(Box::new(ConnAck { reason_code, properties, ..ConnAck::default() }))
     }
 
     fn withdraw(&mut self) {
@@ -431,6 +451,7 @@ fn client_options(rng: &mut fastrand::Rng, v5: bool) -> Options {
     let mut options = options()
         .keep_trying(true)
         .reconnect(reconnect)
+        .redirect(RedirectOptions { most_hops: u32::MAX, ..RedirectOptions::default() })
         .connect_timeout(secs(1))
         .subscribe_timeout(secs(10_000))
         .keep_alive(secs(rng.u64(1..5)))
@@ -452,7 +473,7 @@ fn broker_config(rng: &mut fastrand::Rng) -> BrokerConfig {
         overlapping: if rng.bool() { Overlapping::OneCopy } else { Overlapping::CopyEach },
         subscription_identifiers: rng.bool(),
         uses_topic_aliases: rng.bool(),
-        topic_alias_maximum: if rng.bool() { 4 } else { 0 },
+        topic_alias_maximum: [0, 2, 4][rng.usize(..3)],
         acks,
         ..BrokerConfig::default()
     }
