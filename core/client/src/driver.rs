@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
-use polymqtt_proto::engine::{Action, Answer, Request, RequestId, Transmit};
+use polymqtt_proto::engine::{Action, Answer, Engine, Request, RequestId, Transmit};
 use polymqtt_proto::error::{Error, ErrorKind};
 use polymqtt_proto::time::Timestamp;
 use tokio::io::{AsyncReadExt, AsyncWrite};
@@ -134,7 +134,7 @@ impl Driver {
         let asked: Vec<_> = std::iter::from_fn(|| state.engine.poll_request()).collect();
         while let Some(action) = state.engine.poll_action() {
             let link = std::mem::replace(&mut self.link, Link::None);
-            self.link = act(link, action, &self.connector, &mut self.news);
+            self.link = act(link, action, &self.connector, &state.engine, &mut self.news);
         }
         let open = matches!(self.link, Link::Open(_) | Link::Closing { shut: false, .. });
         if !open {
@@ -431,9 +431,11 @@ impl Drop for Driver {
     }
 }
 
-fn act(link: Link, action: Action, connector: &Connector, news: &mut News) -> Link {
+fn act(link: Link, action: Action, connector: &Connector, engine: &Engine, news: &mut News) -> Link {
     match (action, link) {
-        (Action::Open(server), _) => Link::Opening(Box::pin(connector.clone().open(server))),
+        (Action::Open(server), _) => {
+            Link::Opening(Box::pin(connector.clone().open(server, engine.websocket_headers())))
+        }
         (Action::Shutdown, Link::Open(transport)) => {
             Link::Closing { transport, until: Instant::now() + CLOSING, shut: false }
         }
@@ -459,5 +461,7 @@ fn lost(what: &str) -> Error {
 }
 
 fn io_error(error: &io::Error) -> Error {
-    Error::new(ErrorKind::Transport, format!("the connection was lost: {error}"))
+    let known = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    let unknown = || Error::new(ErrorKind::Transport, format!("the connection was lost: {error}"));
+    known.cloned().unwrap_or_else(unknown)
 }

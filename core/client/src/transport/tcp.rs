@@ -1,36 +1,24 @@
 //! TCP: name resolution and dialling.
 
-use std::net::SocketAddr;
-
 use polymqtt_proto::error::{Error, ErrorKind};
 use polymqtt_proto::options::Server;
 use tokio::net::TcpStream;
 
+use super::dialling;
+
 /// Connects to the first of the server's addresses that answers.
 pub(super) async fn connect(server: &Server) -> Result<TcpStream, Error> {
-    let addresses = resolve(server).await?;
-    let mut last = None;
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                // Packets are gathered before they are written: waiting for more would only add latency.
-                let nodelay = stream.set_nodelay(true);
-                return nodelay.map(|()| stream).map_err(|error| failed(server, &error));
-            }
-            Err(error) => last = Some(error),
-        }
+    let found = tokio::net::lookup_host((server.host(), server.port())).await;
+    let addresses = found.map_err(|error| unresolved(server, &error.to_string()))?;
+    let addresses = dialling::interleaved(addresses);
+    if addresses.is_empty() {
+        return Err(unresolved(server, "it has no address"));
     }
-    Err(match last {
-        Some(error) => failed(server, &error),
-        None => unresolved(server, "it has no address"),
-    })
-}
-
-async fn resolve(server: &Server) -> Result<Vec<SocketAddr>, Error> {
-    match tokio::net::lookup_host((server.host(), server.port())).await {
-        Ok(addresses) => Ok(addresses.collect()),
-        Err(error) => Err(unresolved(server, &error.to_string())),
-    }
+    let stream =
+        dialling::race(addresses, TcpStream::connect).await.map_err(|error| failed(server, &error))?;
+    // Packets are gathered before they are written: waiting for more would only add latency.
+    let nodelay = stream.set_nodelay(true);
+    nodelay.map(|()| stream).map_err(|error| failed(server, &error))
 }
 
 fn unresolved(server: &Server, why: &str) -> Error {

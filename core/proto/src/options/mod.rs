@@ -322,6 +322,12 @@ impl Options {
         self
     }
 
+    /// The largest packet this client takes, in bytes, as it stands.
+    #[must_use]
+    pub fn packet_size_limit(&self) -> u32 {
+        self.maximum_packet_size
+    }
+
     /// The queue's options as they stand.
     #[must_use]
     pub fn queue_options(&self) -> &QueueOptions {
