@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mqtt5::broker::auth::PasswordAuthProvider;
-use mqtt5::broker::config::{StorageBackend, StorageConfig, TlsConfig};
+use mqtt5::broker::config::{StorageBackend, StorageConfig, TlsConfig, WebSocketConfig};
 use mqtt5::broker::{BrokerConfig, MqttBroker};
 use tokio::task::JoinHandle;
 
@@ -16,6 +16,7 @@ use crate::{Certificates, PASSWORD, USER};
 pub struct Embedded {
     port: u16,
     tls_port: Option<u16>,
+    websocket_port: u16,
     task: JoinHandle<()>,
 }
 
@@ -43,6 +44,7 @@ impl Embedded {
             .with_backend(StorageBackend::Memory)
             .with_cleanup_interval(Duration::from_secs(60));
         let mut config = BrokerConfig::default().with_bind_address(any).with_storage(storage);
+        config = config.with_websocket(WebSocketConfig::new().with_bind_address(any));
         config.auth_config.rate_limit.enabled = false;
         if let Some(bytes) = setup.maximum_packet_size {
             config = config.with_max_packet_size(bytes);
@@ -63,10 +65,11 @@ impl Embedded {
         }
         let port = broker.local_addr().expect("an address").port();
         let tls_port = broker.tls_local_addr().map(|address| address.port());
+        let websocket_port = broker.ws_local_addr().expect("an address").port();
         let mut ready = broker.ready_receiver();
         let task = tokio::spawn(async move { broker.run().await.expect("the broker runs") });
         ready.wait_for(|ready| *ready).await.expect("the broker becomes ready");
-        Self { port, tls_port, task }
+        Self { port, tls_port, websocket_port, task }
     }
 
     /// Where it listens.
@@ -79,6 +82,12 @@ impl Embedded {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The port of its WebSocket listener.
+    #[must_use]
+    pub fn websocket_port(&self) -> u16 {
+        self.websocket_port
     }
 
     /// The port of its TLS listener.

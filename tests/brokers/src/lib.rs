@@ -17,6 +17,7 @@ mod certificates;
 mod embedded;
 mod mosquitto;
 mod relay;
+mod road;
 mod scripted;
 
 pub use case::{Broker, Case, VERSIONS, bounded, each, options, quick};
@@ -24,6 +25,7 @@ pub use certificates::Certificates;
 pub use embedded::{Embedded, Setup};
 pub use mosquitto::Mosquitto;
 pub use relay::Relay;
+pub use road::{Road, each_road};
 pub use scripted::{Peer, ScriptedServer};
 
 /// The user that brokers with users know.

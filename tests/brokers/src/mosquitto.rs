@@ -6,10 +6,11 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use polymqtt::Scheme;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::{PASSWORD, USER};
+use crate::{Certificates, PASSWORD, USER};
 
 /// A mosquitto; killed when it is dropped.
 #[derive(Debug)]
@@ -17,7 +18,9 @@ pub struct Mosquitto {
     port: u16,
     folder: TempDir,
     /// What its configuration refers to.
-    users: Option<TempDir>,
+    beside: Option<TempDir>,
+    /// Listeners beside the first.
+    ports: Vec<(Scheme, u16)>,
     /// `None` while it is down.
     child: Option<Child>,
 }
@@ -39,7 +42,7 @@ impl Mosquitto {
                  listener {port} 127.0.0.1\n{access}{configuration}\n"
             );
             fs::write(folder.path().join("mosquitto.conf"), text).expect("writable");
-            let mut mosquitto = Self { port, folder, users: None, child: None };
+            let mut mosquitto = Self { port, folder, beside: None, ports: Vec::new(), child: None };
             if mosquitto.run() {
                 return mosquitto;
             }
@@ -63,8 +66,39 @@ impl Mosquitto {
         assert!(hashed.expect("mosquitto_passwd is installed").success());
         let configuration = format!("allow_anonymous false\npassword_file {}", users.display());
         let mut mosquitto = Self::start(&configuration);
-        mosquitto.users = Some(folder);
+        mosquitto.beside = Some(folder);
         mosquitto
+    }
+
+    /// A broker that can be reached in every way, see [`Mosquitto::url_by`]: by TLS with these certificates.
+    #[must_use]
+    pub fn everywhere(certificates: &Certificates) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let tls = certificates.mosquitto(false);
+        let ports = [Scheme::Mqtts, Scheme::Ws, Scheme::Wss].map(|scheme| (scheme, free_port()));
+        let [mqtts, ws, wss] = ports.map(|(_, port)| format!("listener {port} 127.0.0.1"));
+        let unix = socket(&folder);
+        let mut mosquitto = Self::start(&format!(
+            "{mqtts}\n{tls}\n{ws}\nprotocol websockets\n{wss}\nprotocol websockets\n{tls}\nlistener 0 {unix}"
+        ));
+        mosquitto.beside = Some(folder);
+        mosquitto.ports = ports.to_vec();
+        mosquitto
+    }
+
+    /// Where a broker that is [everywhere](Mosquitto::everywhere) listens by this scheme.
+    #[must_use]
+    pub fn url_by(&self, scheme: Scheme) -> String {
+        match (scheme, &self.beside) {
+            (Scheme::Unix, Some(folder)) => format!("unix://{}", socket(folder)),
+            _ => format!("{}://127.0.0.1:{}", scheme.name(), self.port_by(scheme)),
+        }
+    }
+
+    /// The port of [`Mosquitto::url_by`].
+    #[must_use]
+    pub fn port_by(&self, scheme: Scheme) -> u16 {
+        self.ports.iter().find(|(known, _)| *known == scheme).map_or(self.port, |(_, port)| *port)
     }
 
     /// Where it listens.
@@ -141,6 +175,10 @@ impl Drop for Mosquitto {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+fn socket(folder: &TempDir) -> String {
+    folder.path().join("socket").display().to_string()
 }
 
 /// A port that nobody listens on: outside of those that the system gives to outgoing connections, so that it is

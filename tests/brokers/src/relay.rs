@@ -55,6 +55,12 @@ impl Relay {
         Self { port, cuts, held, ended, task }
     }
 
+    /// Its port, on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where clients find it.
     #[must_use]
     pub fn url(&self) -> String {
