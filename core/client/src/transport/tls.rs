@@ -89,9 +89,23 @@ fn identity(
     certificate: &ClientCertificate,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
     let chain = certificates("the client certificate", &certificate.certificates)?;
-    let key = PrivateKeyDer::from_pem_slice(&read("the client key", &certificate.key)?)
+    let key = read("the client key", &certificate.key)?;
+    if is_encrypted(&key) {
+        return Err(invalid(
+            "the client key is encrypted: it must be given decrypted, as `openssl pkey` writes it".to_owned(),
+        ));
+    }
+    let key = PrivateKeyDer::from_pem_slice(&key)
         .map_err(|error| invalid(format!("the client key is not a private key in PEM: {error}")))?;
     Ok((chain, key))
+}
+
+/// Whether a key in PEM needs a passphrase: in PKCS #8 (RFC 7468, section 11), or in OpenSSL's older form.
+fn is_encrypted(key: &[u8]) -> bool {
+    key.split(|byte| *byte == b'\n').any(|line| {
+        line.starts_with(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+            || line.starts_with(b"Proc-Type: 4,ENCRYPTED")
+    })
 }
 
 fn certificates(what: &str, pem: &Pem) -> Result<Vec<CertificateDer<'static>>, Error> {

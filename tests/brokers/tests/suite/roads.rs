@@ -40,9 +40,9 @@ async fn batches_arrive_in_order() {
         let mut stream = client.subscribe("r").qos(QoS::ExactlyOnce).await.unwrap();
         for qos in ALL_QOS {
             let message = |n: u32| Message::new("r", n.to_string()).unwrap().with_qos(qos);
-            let outcomes = client.publish_many((0..800).map(message)).await.unwrap();
+            let outcomes = client.publish_many((0..200).map(message)).await.unwrap();
             assert!(outcomes.iter().all(Result::is_ok));
-            for n in 0..800_u32 {
+            for n in 0..200_u32 {
                 assert_eq!(stream.recv().await.unwrap().unwrap().text(), Ok(n.to_string().as_str()));
             }
         }
@@ -85,7 +85,7 @@ async fn nothing_is_lost_over_a_network_that_is_cut() {
     each_road(async |road| {
         let Some(port) = road.port() else { return };
         // Handshakes of TLS and HTTP take some 2,000 bytes of each connection's life.
-        let lifetimes = (0..8).map(|n| 4000 + n * 777).collect();
+        let lifetimes = (0..8).map(|n| 4000 + n * 300).collect();
         let relay = Relay::failing(port, lifetimes).await;
         let receiver = Client::connect(lasting(road.options(), &road, "receiver")).await.unwrap();
         let mut stream = receiver.subscribe("r").qos(QoS::ExactlyOnce).await.unwrap();
@@ -93,15 +93,15 @@ async fn nothing_is_lost_over_a_network_that_is_cut() {
         let publisher = Client::connect(options).await.unwrap();
         let payload = |n: u32| format!("{n:05}{}", "x".repeat(n as usize % 90));
         let message = |n: u32| Message::new("r", payload(n)).unwrap().with_qos(QoS::ExactlyOnce);
-        let publishing = publisher.publish_many((0..400).map(message));
+        let publishing = publisher.publish_many((0..250).map(message));
         let receiving = async {
-            for n in 0..400 {
+            for n in 0..250 {
                 assert_eq!(stream.recv().await.unwrap().unwrap().text(), Ok(payload(n).as_str()));
             }
         };
         let (outcomes, ()) = tokio::join!(publishing, receiving);
         assert!(outcomes.unwrap().iter().all(Result::is_ok));
-        assert!(publisher.metrics().reconnects >= 4);
+        assert!(publisher.metrics().reconnects >= 2);
     })
     .await;
 }

@@ -1,7 +1,9 @@
 //! TLS, with certificates made for the test.
 
-use polymqtt::{Client, Error, ErrorKind, Options, Pem, QoS, TlsOptions, Version};
+use polymqtt::{Client, ClientCertificate, Error, ErrorKind, Options, Pem, QoS, TlsOptions, Version};
 use polymqtt_broker_tests::{Certificates, Embedded, Mosquitto, Setup, VERSIONS, bounded};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
 
 async fn connect(host: &str, port: u16, tls: TlsOptions) -> Result<Client, Error> {
     connect_in(Version::V5, host, port, tls).await
@@ -101,4 +103,62 @@ async fn a_file_that_is_not_there_is_named() {
     let error = connect("localhost", broker.port(), tls).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidOption);
     assert!(error.to_string().contains("/nowhere/ca.pem"), "{error}");
+}
+
+#[tokio::test]
+async fn who_the_client_is_may_be_said_by_bytes() {
+    let certificates = Certificates::default();
+    let broker = Mosquitto::start(&certificates.mosquitto(true));
+    let bytes = |name| Pem::Bytes(certificates.bytes(name));
+    let shown = ClientCertificate { certificates: bytes("client.pem"), key: bytes("client.key") };
+    let tls = TlsOptions { client_certificate: Some(shown), ..trusting(&certificates) };
+    for version in VERSIONS {
+        connect_in(version, "localhost", broker.port(), tls.clone()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_client_key_that_can_not_be_used_is_told_apart() {
+    let certificates = Certificates::default();
+    let broker = Mosquitto::start(&certificates.mosquitto(true));
+    let key = String::from_utf8(certificates.bytes("client.key")).unwrap();
+    let old_form = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n\
+                    -----END RSA PRIVATE KEY-----\n";
+    for (key, word) in [
+        (
+            key.replace("BEGIN PRIVATE", "BEGIN ENCRYPTED PRIVATE").replace("END ", "END ENCRYPTED "),
+            "encrypted",
+        ),
+        (old_form.to_owned(), "encrypted"),
+        ("no key".to_owned(), "not a private key"),
+        (String::from_utf8(certificates.bytes("server.key")).unwrap(), "do not fit"),
+    ] {
+        let certificates_shown = Pem::File(certificates.path("client.pem"));
+        let shown = ClientCertificate { certificates: certificates_shown, key: Pem::Bytes(key.into_bytes()) };
+        let tls = TlsOptions { client_certificate: Some(shown), ..trusting(&certificates) };
+        let error = connect("localhost", broker.port(), tls).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidOption);
+        assert!(error.to_string().contains(word), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn protocols_are_offered_by_alpn() {
+    let certificates = Certificates::default();
+    let broker = Mosquitto::start(&certificates.mosquitto(false));
+    let alpn = vec!["mqtt".to_owned(), "x-amzn-mqtt-ca".to_owned()];
+    let tls = TlsOptions { alpn, ..trusting(&certificates) };
+    connect("localhost", broker.port(), tls.clone()).await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listening = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut hello = vec![0; 4096];
+        let length = stream.read(&mut hello).await.unwrap();
+        // The list of the extension (RFC 7301, section 3.1).
+        let offered = b"\x04mqtt\x0ex-amzn-mqtt-ca";
+        assert!(hello[..length].windows(offered.len()).any(|window| window == offered));
+    };
+    let port = listener.local_addr().unwrap().port();
+    let (outcome, ()) = tokio::join!(connect("localhost", port, tls), listening);
+    assert!(outcome.is_err());
 }
