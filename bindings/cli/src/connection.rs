@@ -17,7 +17,9 @@ pub(crate) struct ConnectionArgs {
     /// The server's URL.
     // Not as a comment: rustdoc takes the brackets for links.
     #[arg(short = 'L', long, value_name = "URL", conflicts_with_all = ["host", "port"])]
-    #[arg(help = "mqtt://[user[:password]@]host[:port][/topic], or mqtts:// for TLS [env: POLYMQTT_URL]")]
+    #[arg(
+        help = "mqtt://[user[:password]@]host[:port][/topic], mqtts:// for TLS, ws[s]://host[:port][/path], unix:///path [env: POLYMQTT_URL]"
+    )]
     url: Option<String>,
 
     /// The server's name or address [default: localhost]
@@ -192,20 +194,25 @@ impl ConnectionArgs {
 
     /// TLS options beside a URL without TLS would silently protect nothing.
     fn checked(&self, address: &str, source: &str) -> Result<String, Failure> {
-        if self.tls.is_wanted() && address.starts_with("mqtt://") {
+        let scheme = address.split_once("://").map_or("", |(scheme, _)| scheme);
+        if self.tls.is_wanted() && matches!(scheme, "mqtt" | "ws" | "unix") {
             return Err(Failure::usage(format!(
-                "{source} is mqtt://, but there are TLS options: it must be mqtts://"
+                "{source} is {scheme}://, but there are TLS options: it must be mqtts:// or wss://"
             )));
         }
         Ok(address.to_owned())
     }
 }
 
-/// A URL's part up to host and port, and the topic behind it, as other MQTT tools write it.
+/// A URL's part up to host and port, and the topic behind it, as other MQTT tools write it. Other schemes have a path of
+/// their own there.
 fn split_topic(url: &str) -> (&str, Option<&str>) {
     let Some((scheme, rest)) = url.split_once("://") else {
         return (url, None);
     };
+    if !matches!(scheme, "mqtt" | "mqtts") {
+        return (url, None);
+    }
     match rest.split_once('/') {
         Some((authority, topic)) => {
             let address = url.get(..scheme.len() + "://".len() + authority.len()).unwrap_or(url);
@@ -251,6 +258,8 @@ mod tests {
         assert_eq!(address(&["-h", "host"], Some("mqtts://other")), "mqtt://host");
         assert_eq!(address(&["-p", "1"], Some("mqtts://other")), "mqtt://localhost:1");
         assert_eq!(address(&["-L", "mqtt://u:p@host:1/a/b"], Some("mqtts://other")), "mqtt://u:p@host:1");
+        assert_eq!(address(&["-L", "wss://host/path?a=b"], None), "wss://host/path?a=b");
+        assert_eq!(address(&["-L", "unix:///run/socket"], None), "unix:///run/socket");
         assert_eq!(address(&["-h", "::1", "-p", "1"], None), "mqtt://[::1]:1");
     }
 
@@ -268,6 +277,7 @@ mod tests {
         assert_eq!(arguments(&["-L", "mqtt://host/a/#"]).topic_of_url(), Some("a/#"));
         assert_eq!(arguments(&["-L", "mqtt://host/"]).topic_of_url(), None);
         assert_eq!(arguments(&["-L", "mqtt://host"]).topic_of_url(), None);
+        assert_eq!(arguments(&["-L", "ws://host/path"]).topic_of_url(), None);
     }
 
     #[test]

@@ -85,7 +85,7 @@ async fn nothing_is_lost_over_a_network_that_is_cut() {
     each_road(async |road| {
         let Some(port) = road.port() else { return };
         // Handshakes of TLS and HTTP take some 2,000 bytes of each connection's life.
-        let lifetimes = (0..8).map(|n| 4000 + n * 300).collect();
+        let lifetimes = (0..8).map(|n| 4000 + n * 100).collect();
         let relay = Relay::failing(port, lifetimes).await;
         let receiver = Client::connect(lasting(road.options(), &road, "receiver")).await.unwrap();
         let mut stream = receiver.subscribe("r").qos(QoS::ExactlyOnce).await.unwrap();
@@ -93,9 +93,9 @@ async fn nothing_is_lost_over_a_network_that_is_cut() {
         let publisher = Client::connect(options).await.unwrap();
         let payload = |n: u32| format!("{n:05}{}", "x".repeat(n as usize % 90));
         let message = |n: u32| Message::new("r", payload(n)).unwrap().with_qos(QoS::ExactlyOnce);
-        let publishing = publisher.publish_many((0..250).map(message));
+        let publishing = publisher.publish_many((0..150).map(message));
         let receiving = async {
-            for n in 0..250 {
+            for n in 0..150 {
                 assert_eq!(stream.recv().await.unwrap().unwrap().text(), Ok(payload(n).as_str()));
             }
         };
