@@ -87,6 +87,10 @@ impl Client {
         wait(self.0.start())
     }
 
+    pub(crate) fn async_client(&self) -> &crate::Client {
+        &self.0
+    }
+
     /// What the server granted for the connection as it stands; `None` while there is none.
     #[must_use]
     pub fn connected(&self) -> Option<Grant> {

@@ -20,8 +20,10 @@ use tokio::time::Sleep;
 
 use crate::connect::Hooks;
 use crate::credentials::{Asking, Attempt};
+use crate::packet_trace::PacketTrace;
 use crate::publish::make_room;
 use crate::shared::Shared;
+use crate::trace::Trace;
 use crate::transport::{Connector, Transport};
 use crate::wakes::Wakes;
 
@@ -47,6 +49,9 @@ pub(crate) struct Driver {
     asking: Option<Asking>,
     link: Link,
     outgoing: Outgoing,
+    trace: Trace,
+    /// Where somebody wants to see the packets of this connection.
+    packets: Option<Box<PacketTrace>>,
     inbox: BytesMut,
     news: News,
     sleep: Pin<Box<Sleep>>,
@@ -88,7 +93,10 @@ enum Link {
 
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, connector: Connector, hooks: Hooks) -> Self {
+        let client_id = shared.lock().map(|state| state.engine.client_id().to_owned()).unwrap_or_default();
         Self {
+            trace: Trace::new(shared.span.clone(), &client_id),
+            packets: None,
             shared,
             connector,
             hooks,
@@ -134,6 +142,9 @@ impl Driver {
         let asked: Vec<_> = std::iter::from_fn(|| state.engine.poll_request()).collect();
         while let Some(action) = state.engine.poll_action() {
             let link = std::mem::replace(&mut self.link, Link::None);
+            if matches!(action, Action::Open(_)) {
+                self.trace.opening();
+            }
             self.link = act(link, action, &self.connector, &state.engine, &mut self.news);
         }
         let open = matches!(self.link, Link::Open(_) | Link::Closing { shut: false, .. });
@@ -144,6 +155,7 @@ impl Driver {
             state.engine.poll_transmit(&mut self.outgoing.transmit);
         }
         state.settle(&mut self.wakes);
+        self.trace.take(&mut state.untold);
         make_room(&state, &mut self.wakes);
         let turn = Turn {
             reading: state.engine.wants_read(),
@@ -155,6 +167,7 @@ impl Driver {
         drop(state);
         drop(unasked);
         self.wakes.wake();
+        self.trace.tell();
         for (id, request) in asked {
             self.ask(id, request);
         }
@@ -195,6 +208,8 @@ impl Driver {
                     match outcome {
                         Ok(transport) => {
                             self.link = Link::Open(transport);
+                            self.trace.opened();
+                            self.packets = PacketTrace::begin(self.trace.connection());
                             self.news.opened = true;
                         }
                         Err(error) => self.lost(error),
@@ -224,6 +239,9 @@ impl Driver {
                 Poll::Ready(Err(error)) => return self.lost(io_error(&error)),
             };
             self.news.written += written;
+            if let Some(packets) = &mut self.packets {
+                self.outgoing.first(written).for_each(|bytes| packets.sent(bytes));
+            }
             self.outgoing.advance(written);
         }
         // A TLS session may hold bytes back until it is asked.
@@ -244,7 +262,13 @@ impl Driver {
                 }
             }
             Poll::Ready(Ok(0)) => self.lost(lost("the server closed the connection")),
-            Poll::Ready(Ok(_)) => self.news.read = true,
+            Poll::Ready(Ok(read)) => {
+                if let Some(packets) = &mut self.packets {
+                    let start = self.inbox.len().saturating_sub(read);
+                    packets.received(self.inbox.get(start..).unwrap_or_default());
+                }
+                self.news.read = true;
+            }
             Poll::Ready(Err(error)) => self.lost(io_error(&error)),
         }
     }
@@ -352,6 +376,17 @@ impl Outgoing {
         transport.poll_write_vectored(cx, pieces.get(..count).unwrap_or_default())
     }
 
+    /// The first `bytes` of what is left, in pieces.
+    fn first(&self, mut bytes: usize) -> impl Iterator<Item = &[u8]> {
+        let tail = self.transmit.tail.get(self.tail_written..).unwrap_or_default();
+        let pieces = self.transmit.chunks.iter().map(|chunk| &chunk[..]).chain([tail]);
+        pieces.filter_map(move |piece| {
+            let taken = bytes.min(piece.len());
+            bytes -= taken;
+            piece.get(..taken).filter(|taken| !taken.is_empty())
+        })
+    }
+
     /// Takes written bytes off.
     fn advance(&mut self, mut written: usize) {
         let Transmit { chunks, tail } = &mut self.transmit;
@@ -428,6 +463,8 @@ impl Drop for Driver {
     /// In order, by a panic, or with its runtime: nobody goes on waiting for a driver that is gone.
     fn drop(&mut self) {
         self.shared.close(Error::new(ErrorKind::Closed, "the client's task was ended with its runtime"));
+        self.shared.take_untold(&mut self.trace);
+        self.trace.tell();
     }
 }
 

@@ -18,6 +18,22 @@
 //! A [`Client`] reconnects by itself, restores its subscriptions, and goes on with what was in flight. Its handles are
 //! cheap to clone and may be used from any task or thread; dropping the last one disconnects in order.
 //!
+//! # Seeing what it does
+//!
+//! [`Client::status`] says where a client stands, in one line; [`Client::events`] what happens to its connection.
+//! Both can also be watched by `tracing`, whose subscribers the program chooses:
+//!
+//! - target `polymqtt`: a span `client` (its identifier, the first server) around a span `connection` for each attempt.
+//!   INFO: connected, with what the server granted; redirected; closed in order. WARN: disconnected or an attempt
+//!   failed, why, and in how long the next begins; session lost; messages dropped; subscribe refused. ERROR: closed by
+//!   an error. DEBUG: connecting, transport open.
+//! - target `polymqtt::packet`: each packet as a readable line, CONNECT, SUBSCRIBE, DISCONNECT and the like at DEBUG,
+//!   messages, their acknowledgements and pings at TRACE. Whether anyone wants them is asked when a connection begins;
+//!   where nobody does, they cost nothing.
+//!
+//! Neither shows a password, token or payload. Programs that use `log` turn on the feature `log` of the crate `tracing`:
+//! it makes log records of all this while no `tracing` subscriber is there.
+//!
 //! Dropping any future of this crate is safe: giving up waiting never takes back what was accepted. A publish that
 //! was not accepted yet is not sent; a subscribe that was dropped before its answer is undone.
 
@@ -28,12 +44,15 @@ mod credentials;
 mod driver;
 mod events;
 mod operations;
+mod packet_trace;
 mod publish;
 mod request;
 mod respond;
 mod room;
 mod shared;
+mod status;
 mod subscription;
+mod trace;
 mod transport;
 mod unsubscribe;
 mod wakes;
@@ -54,8 +73,8 @@ pub use polymqtt_proto::codec::{
 };
 pub use polymqtt_proto::connection::{Grant, Limits};
 pub use polymqtt_proto::engine::{
-    DisconnectOptions, Event, Granted, Metrics, PublishAck, StreamOptions, Undelivered, UnsubscribeAck,
-    WhenStreamFull,
+    ConnectionPhase, DisconnectOptions, Event, Granted, Metrics, PublishAck, Status, StreamOptions,
+    Undelivered, UnsubscribeAck, WhenStreamFull,
 };
 pub use polymqtt_proto::error::{Error, ErrorKind};
 pub use polymqtt_proto::message::{Acknowledgement, Message};

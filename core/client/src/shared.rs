@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 use polymqtt_proto::engine::{Completion, DisconnectOptions, Engine, StreamId, Token};
 use polymqtt_proto::error::{Error, ErrorKind};
 use polymqtt_proto::time::Timestamp;
+use tracing::Span;
 
 use crate::events::Listeners;
 use crate::operations::Operations;
 use crate::room::Room;
+use crate::trace::{Trace, Untold, client_span};
 use crate::wakes::Wakes;
 
 /// How long the orderly disconnect of a dropped client may go on delivering.
@@ -21,6 +23,8 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
+    /// Of the client.
+    pub(crate) span: Span,
     origin: Instant,
 }
 
@@ -30,6 +34,7 @@ pub(crate) struct State {
     pub(crate) operations: Operations,
     pub(crate) room: Room,
     pub(crate) listeners: Listeners,
+    pub(crate) untold: Untold,
     /// Receivers that found their stream empty.
     receivers: BTreeMap<StreamId, Waker>,
     /// The driver, when it has nothing to do.
@@ -46,15 +51,17 @@ struct Parked {
 
 impl Shared {
     pub(crate) fn new(engine: Engine, origin: Instant) -> Self {
+        let span = client_span(engine.client_id());
         let state = State {
             engine,
             operations: Operations::default(),
             room: Room::default(),
             listeners: Listeners::default(),
+            untold: Untold::default(),
             receivers: BTreeMap::new(),
             parked: None,
         };
-        Self { state: Mutex::new(state), origin }
+        Self { state: Mutex::new(state), span, origin }
     }
 
     /// The engine's time.
@@ -105,6 +112,12 @@ impl Shared {
         }
     }
 
+    /// Events that `tracing` was not told of, as at the end of the driver.
+    pub(crate) fn take_untold(&self, trace: &mut Trace) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        trace.take(&mut state.untold);
+    }
+
     /// There is no driver any more: everyone who waits, and who will, learns it.
     pub(crate) fn close(&self, error: Error) {
         let mut wakes = Wakes::default();
@@ -137,6 +150,7 @@ impl State {
         }
         while let Some(event) = self.engine.poll_event() {
             self.listeners.tell(&event, wakes);
+            self.untold.push(event);
         }
     }
 

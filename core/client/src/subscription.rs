@@ -15,6 +15,7 @@ use polymqtt_proto::time::Timestamp;
 use polymqtt_proto::topic::TopicFilter;
 
 use crate::shared::{KeepConnected, Shared};
+use crate::trace;
 use crate::unsubscribe::Unsubscribe;
 
 /// A subscription being put together by [`Client::subscribe`](crate::Client::subscribe): set what differs from the
@@ -144,10 +145,14 @@ async fn subscribe(subscribe: Subscribe<'_>) -> Result<Subscription, Error> {
         Subscription { client: Arc::clone(client), stream: Some(stream), granted: Vec::new() };
     match (Operation { shared, token }).wait().await? {
         Completion::Subscribed(Ok(granted)) => {
+            trace::subscribed(&shared.span, Ok(&granted));
             subscription.granted = granted;
             Ok(subscription)
         }
-        Completion::Subscribed(Err(error)) => Err(error),
+        Completion::Subscribed(Err(error)) => {
+            trace::subscribed(&shared.span, Err(&error));
+            Err(error)
+        }
         _ => Err(Error::new(ErrorKind::Closed, "the operation was another one")),
     }
 }

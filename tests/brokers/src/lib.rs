@@ -14,6 +14,7 @@
 
 mod case;
 mod certificates;
+mod collector;
 mod embedded;
 mod mosquitto;
 mod relay;
@@ -22,6 +23,7 @@ mod scripted;
 
 pub use case::{Broker, Case, VERSIONS, bounded, each, options, quick};
 pub use certificates::Certificates;
+pub use collector::{Collector, Told};
 pub use embedded::{Embedded, Setup};
 pub use mosquitto::Mosquitto;
 pub use relay::Relay;

@@ -85,6 +85,15 @@ pub enum ConnectionPhase {
     },
 }
 
+impl Status {
+    /// A client that has ended by this error, of which nothing else is known.
+    #[must_use]
+    pub fn closed(error: Error) -> Self {
+        let phase = ConnectionPhase::Closed { error: Some(error) };
+        Self { phase, in_flight: 0, queued: 0, subscriptions: 0, reconnects: 0 }
+    }
+}
+
 impl Engine {
     /// Where the client stands at the time `now`.
     #[must_use]

@@ -16,6 +16,7 @@ mod connecting;
 mod disconnecting;
 mod faults;
 mod misbehaving_servers;
+mod observing;
 mod providers;
 mod publishing;
 mod requests;
