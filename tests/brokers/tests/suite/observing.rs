@@ -94,7 +94,7 @@ async fn a_refused_first_connect_is_an_error_at_the_end() {
     let (collector, _guard) = Collector::start(Level::INFO);
     bounded("refused", async {
         let server = ScriptedServer::start().await;
-        let (client, _gone) = tokio::join!(Client::connect(secretive(&server.url())), async {
+        let (client, ()) = tokio::join!(Client::connect(secretive(&server.url())), async {
             drop(server.connected_by(b"\x20\x03\x00\x87\x00").await);
         });
         client.unwrap_err();
