@@ -1,5 +1,7 @@
 //! WebSockets as byte streams (section 6 of MQTT 5, RFC 6455): packets may be split over messages in any way, and
 //! several may share one [MQTT-6.0.0-2].
+//!
+//! Reserved for a frame is what its head announces, up to the bound; used is what has arrived.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
