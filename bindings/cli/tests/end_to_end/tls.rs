@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
 
 use crate::brokers::Broker;
-use crate::process::{Running, run};
+use crate::process::{POLYMQTT, Running, run};
 
 /// An authority and what it has signed, as files.
 struct Certificates {
@@ -62,6 +63,25 @@ fn a_private_authority() {
         0
     );
     assert_eq!(subscriber.end().output(), "private\n");
+}
+
+#[test]
+fn the_systems_authorities_are_trusted() {
+    let certificates = Certificates::new();
+    let broker = certificates.broker(&[]);
+    let tls = broker.tls_url.clone().unwrap();
+    let publish = |system: &str| {
+        let mut command = Command::new(POLYMQTT);
+        // In place of the system's own file.
+        command.env("SSL_CERT_FILE", system).env_remove("SSL_CERT_DIR");
+        command.args(["pub", "-t", "a", "-m", "x", "-q", "1", "-W", "30", "-L"]);
+        command.arg(format!("mqtts://localhost:{}", port(&tls)));
+        Running::of(command).end()
+    };
+    let ended = publish(&certificates.file("ca.pem"));
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let others = Certificates::new();
+    assert_eq!(publish(&others.file("ca.pem")).code, 2);
 }
 
 #[test]

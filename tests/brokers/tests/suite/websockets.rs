@@ -239,8 +239,9 @@ async fn a_close_says_why() {
 #[tokio::test]
 async fn disconnecting_closes_the_websocket_after_the_last_packet() {
     let server = Server::start().await;
-    let (client, mut peer) = connected(&server).await;
-    let reading = async {
+    let (client, peer) = connected(&server).await;
+    let reading = async move {
+        let mut peer = peer;
         let mut received = Vec::new();
         while let Some(message) = peer.receive().await {
             received.push(message);
