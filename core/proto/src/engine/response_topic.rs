@@ -13,6 +13,7 @@ use super::{Engine, Token};
 use crate::codec::{RetainHandling, SubscriptionOptions, UserProperties};
 use crate::connection::Grant;
 use crate::error::{Error, ErrorKind};
+use crate::message::Message;
 use crate::options::ResponseSettings;
 use crate::qos::QoS;
 use crate::text::Utf8String;
@@ -131,6 +132,32 @@ impl Engine {
         }
     }
 
+    /// Whether a message that no stream is for is an answer to an earlier run of this client, whose session goes on.
+    /// Nobody will ever claim it: it is acknowledged and counted, and its topic unsubscribed.
+    pub(super) fn is_answer_to_earlier_run(&mut self, message: &Message) -> bool {
+        let Some(connection) = &self.connection else {
+            return false;
+        };
+        let Some((reserved, run)) = message.topic().rsplit_once('/') else {
+            return false;
+        };
+        let is_run = run.len() == 16 && run.bytes().all(|digit| digit.is_ascii_hexdigit());
+        if !is_run || reserved != reserved_topic(&connection.grant, &self.settings.responses) {
+            return false;
+        }
+        self.metrics.unmatched_responses += 1;
+        self.inbound.take(message.ack);
+        let waiting = self.subscriptions.unsubscriptions.values();
+        let asked =
+            waiting.flat_map(|waiting| &waiting.filters).any(|filter| filter.as_str() == message.topic());
+        if let Ok(filter) = TopicFilter::try_from(message.topic())
+            && !asked
+        {
+            self.request_unsubscribe(self.now, vec![filter], UserProperties::new(), Token::NONE);
+        }
+        true
+    }
+
     /// The client says goodbye and its session lasts: no later run would know the response topic, so it is given up.
     pub(super) fn stop_listening_for_responses(&mut self) {
         let lasting = self.settings.lasting_session(self.version());
@@ -141,20 +168,24 @@ impl Engine {
     }
 }
 
-/// Where answers to this client's requests are sent: different for each client and run, below what the server or else
-/// the user's prefix reserves for it.
+/// Where answers to this client's requests are sent: different for each client and run.
 fn response_topic(grant: &Grant, settings: &ResponseSettings, nonce: u64) -> Result<Utf8String, Error> {
-    let reserved = grant.response_information.as_ref().map(|information| information.trim_end_matches('/'));
-    if let Some(reserved) = reserved.filter(|reserved| !reserved.is_empty())
-        && let Ok(topic) = TopicName::try_from(format!("{reserved}/{nonce:016x}"))
-    {
-        return Ok(topic.into_text());
-    }
-    let topic = format!("{}/{}/{nonce:016x}", settings.topic_prefix, topic_level(&grant.client_id));
+    let topic = format!("{}/{nonce:016x}", reserved_topic(grant, settings));
     TopicName::try_from(topic).map(TopicName::into_text).map_err(|error| {
         let what = format!("no response topic can be made from prefix and client identifier: {error}");
         Error::new(ErrorKind::InvalidTopic, what)
     })
+}
+
+/// What the response topics of all runs of this client begin with: what the server, or else the user's prefix, reserves
+/// for it.
+fn reserved_topic(grant: &Grant, settings: &ResponseSettings) -> String {
+    let information =
+        grant.response_information.as_ref().map(|information| information.trim_end_matches('/'));
+    match information.filter(|information| TopicName::try_from(*information).is_ok()) {
+        Some(information) => information.to_owned(),
+        None => format!("{}/{}", settings.topic_prefix, topic_level(&grant.client_id)),
+    }
 }
 
 /// A client identifier as one level of a topic: any text may be one, so what would end the level is escaped.

@@ -74,6 +74,9 @@ impl Engine {
         if message.ack.is_none() || !self.settings.lasting_session(self.version()) {
             return self.give_up(message);
         }
+        if self.is_answer_to_earlier_run(&message) {
+            return;
+        }
         for message in self.unclaimed.hold(self.now, message) {
             self.give_up(message);
         }

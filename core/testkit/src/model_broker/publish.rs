@@ -49,6 +49,7 @@ impl ModelBroker {
                 qos: publish.delivery.qos(),
                 dup: publish.delivery.dup(),
                 retain: publish.retain,
+                properties: publish.properties.as_deref().cloned().unwrap_or_default(),
             });
             let subscribers = self.route(now, &message);
             if subscribers == 0 && self.config.tells_no_subscribers && version == Version::V5 {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use polymqtt_proto::codec::PublishProperties;
 use polymqtt_proto::qos::QoS;
 use polymqtt_proto::text::Utf8String;
 
@@ -49,6 +50,8 @@ pub struct Accepted {
     pub dup: bool,
     /// Whether it was to be retained.
     pub retain: bool,
+    /// Its properties.
+    pub properties: PublishProperties,
 }
 
 /// A message sent to a subscriber.

@@ -574,6 +574,32 @@ fn a_lasting_session_keeps_no_response_subscription() {
 }
 
 #[test]
+fn answers_to_a_run_that_was_killed_hold_nothing_up_and_their_topic_is_given_up() {
+    let mut world = world(options().session_expiry(secs(3600)).clean_start(false));
+    world.enable_journal(Duration::ZERO..=Duration::ZERO);
+    world.connect().unwrap();
+    let rows = world.subscribe("rows/+", Q1).unwrap();
+    ask(&mut world, "rows/1");
+    let request = world.receive(rows);
+    world.try_receive(rows).unwrap();
+    world.run_for(secs(1));
+    world.crash();
+    world.connect().unwrap();
+    answer(&mut world, &request, "to nobody");
+    answer(&mut world, &request, "again");
+    world.run_for(secs(1));
+    assert_eq!((world.broker.pending("c"), unsettled(&world)), (0, (0, 0, 2)));
+    assert!(response_filters(&world).is_empty());
+    // The new run has a topic of its own.
+    let rows = world.subscribe("rows/+", Q1).unwrap();
+    let token = ask(&mut world, "rows/2");
+    let request = world.receive(rows);
+    answer(&mut world, &request, "2");
+    assert_eq!(world.responded(token).unwrap().payload(), b"2");
+    world.assert_clean();
+}
+
+#[test]
 fn version_3_1_1_has_no_requests() {
     let mut world = connected(options().version(Version::V311));
     let rejected = world.request(message("rows/1", "", Q1), secs(30)).unwrap_err();

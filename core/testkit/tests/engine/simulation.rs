@@ -13,7 +13,7 @@ use polymqtt_proto::error::ErrorKind;
 use polymqtt_proto::options::{Options, QueueOptions, ReconnectOptions, RedirectOptions};
 use polymqtt_proto::qos::QoS;
 use polymqtt_proto::reason::ReasonCode;
-use polymqtt_testkit::model_broker::{AckPolicy, BrokerConfig, OnConnect, Overlapping};
+use polymqtt_testkit::model_broker::{AckPolicy, BrokerConfig, BrokerMessage, OnConnect, Overlapping};
 use polymqtt_testkit::pipe::PipeConfig;
 use polymqtt_testkit::world::{World, request};
 
@@ -21,6 +21,8 @@ use crate::support::{Q0, Q1, Q2, broadcast, message, millis, options, secs};
 
 const EPISODES: u64 = 300;
 const STEPS: usize = 500;
+/// Where requests go.
+const ASKED: &str = "ask";
 const FILTERS: [(&str, QoS); 2] = [("in/a/#", QoS::AtLeastOnce), ("in/b/#", QoS::ExactlyOnce)];
 
 #[derive(Debug, Default)]
@@ -34,6 +36,8 @@ struct Counts {
     redirects: usize,
     published: usize,
     received: usize,
+    responses: usize,
+    unmatched_responses: u64,
 }
 
 impl AddAssign for Counts {
@@ -47,6 +51,8 @@ impl AddAssign for Counts {
         self.redirects += other.redirects;
         self.published += other.published;
         self.received += other.received;
+        self.responses += other.responses;
+        self.unmatched_responses += other.unmatched_responses;
     }
 }
 
@@ -84,6 +90,7 @@ fn play(crashes: bool) {
         assert!(counts.cuts > 1_000 && counts.resumed > 1_000 && counts.losses > 100, "{counts:?}");
         assert!(counts.redirects > 100, "{counts:?}");
         assert!(!crashes || counts.crashes > 100, "{counts:?}");
+        assert!(counts.responses > 1_000 && counts.unmatched_responses > 100, "{counts:?}");
     }
     assert!(failed.is_empty(), "seeds that failed, replay with POLYMQTT_SEED=<seed>: {failed:?}");
 }
@@ -103,6 +110,10 @@ struct Episode {
     world: World,
     rng: fastrand::Rng,
     sent: BTreeMap<Token, Sent>,
+    /// The numbers of the requests that wait for an answer.
+    asked: BTreeMap<Token, usize>,
+    /// How many requests at the broker were answered, or passed over.
+    answered: usize,
     streams: Vec<StreamId>,
     /// What the application took, in order: payload number by topic.
     taken: BTreeMap<String, Vec<(usize, QoS)>>,
@@ -140,6 +151,8 @@ impl Episode {
             world,
             rng,
             sent: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            answered: 0,
             streams: Vec::new(),
             taken: BTreeMap::new(),
             numbers_taken: BTreeSet::new(),
@@ -180,7 +193,9 @@ impl Episode {
 
     fn act(&mut self) {
         match self.rng.u8(..100) {
-            0..=34 => self.publish(),
+            0..=29 => self.publish(),
+            30..=33 if self.v5 => self.ask(),
+            30..=34 => self.answer(7),
             35..=54 => self.broadcast(),
             55..=69 => self.take(),
             70..=89 => {
@@ -237,6 +252,29 @@ impl Episode {
         }
     }
 
+    fn ask(&mut self) {
+        self.next += 1;
+        let (number, qos) = (self.next, [Q0, Q1, Q2][self.rng.usize(..3)]);
+        let timeout = millis(self.rng.u64(100..20_000));
+        if let Ok(token) = self.world.request(message(ASKED, &format!("{number}:"), qos), timeout) {
+            self.asked.insert(token, number);
+        }
+    }
+
+    /// Answers the requests that the broker has, most of them (so many of eight), as another client would.
+    fn answer(&mut self, most: u8) {
+        let requests = self.world.broker.record().accepted.get(ASKED).map(Vec::as_slice).unwrap_or_default();
+        let new = requests[self.answered..].to_vec();
+        self.answered = requests.len();
+        for request in new.iter().filter(|_| self.rng.u8(..8) < most) {
+            let topic = request.properties.response_topic.clone().unwrap().try_into().unwrap();
+            let mut answer = BrokerMessage::new(&topic, request.payload.clone(), request.qos);
+            answer.properties.correlation_data = request.properties.correlation_data.clone();
+            self.world.broker.publish(self.world.now, answer);
+        }
+        self.world.settle();
+    }
+
     fn broadcast(&mut self) {
         self.next += 1;
         let number = self.next;
@@ -244,7 +282,7 @@ impl Episode {
         let qos = [Q0, Q1, Q2][self.rng.usize(..3)];
         let granted = if topic.starts_with("in/a") { Q1 } else { Q2 };
         // Before the first SUBACK nobody owes the message to the client.
-        let subscribed = self.world.broker.filters("c").len() == FILTERS.len();
+        let subscribed = is_subscribed(&self.world);
         self.broadcast.insert(number, (topic.clone(), qos.min(granted), !subscribed));
         broadcast(&mut self.world, &topic, &format!("{number}:"), qos);
     }
@@ -283,6 +321,9 @@ impl Episode {
     }
 
     fn withdraw(&mut self) {
+        if let Some(token) = self.asked.keys().next_back().filter(|_| self.rng.u8(..4) == 0) {
+            self.world.engine.cancel(self.world.now, *token);
+        }
         let tokens: Vec<Token> = self.sent.keys().rev().take(20).copied().collect();
         if let Some(token) = tokens.get(self.rng.usize(..20))
             && self.world.engine.cancel(self.world.now, *token)
@@ -307,6 +348,8 @@ impl Episode {
         for sent in self.sent.values_mut() {
             sent.orphaned = true;
         }
+        self.asked.clear();
+        self.counts.unmatched_responses += self.world.engine.metrics().unmatched_responses;
         self.world.crash();
         self.start();
     }
@@ -315,6 +358,7 @@ impl Episode {
     fn note_completions(&mut self) {
         for (token, completion) in self.world.take_completions() {
             let Some(sent) = self.sent.remove(&token) else {
+                self.note_response(token, completion);
                 continue;
             };
             let Completion::Published(outcome) = completion else {
@@ -338,6 +382,24 @@ impl Episode {
         }
     }
 
+    /// An answer is that of the very request.
+    fn note_response(&mut self, token: Token, completion: Completion) {
+        let (Some(number), Completion::Responded(outcome)) = (self.asked.remove(&token), completion) else {
+            return;
+        };
+        match outcome {
+            Ok(response) => {
+                self.counts.responses += 1;
+                assert_eq!(number_of(response.payload()), number, "the answer to another request");
+            }
+            Err(error) => {
+                let ends = [ErrorKind::Timeout, ErrorKind::Cancelled];
+                let lost = self.counts.losses > 0 && error.kind() == ErrorKind::Indeterminate;
+                assert!(lost || ends.contains(&error.kind()), "request {number} ended with {error:?}");
+            }
+        }
+    }
+
     fn check(&mut self) {
         self.world.assert_clean();
         let ended = self.world.events.iter().rev().take(3);
@@ -351,10 +413,11 @@ impl Episode {
         let record = self.world.broker.record();
         for message in &record.acknowledged[self.acknowledged..] {
             let (number, qos) = (number_of(&message.payload), message.qos);
-            assert!(
-                self.numbers_taken.contains(&number),
-                "{number} at QoS {qos} was acknowledged and not taken"
-            );
+            // An answer is taken when it arrives.
+            let taken = self.numbers_taken.contains(&number)
+                || !message.topic.starts_with("in/")
+                || self.may_be_mistaken_for_known(qos);
+            assert!(taken, "{number} at QoS {qos} to {} was acknowledged and not taken", message.topic);
         }
         self.acknowledged = record.acknowledged.len();
         // The rest looks at everything that ever arrived: only where something did.
@@ -396,21 +459,28 @@ impl Episode {
             self.world.broker.config.acks = AckPolicy::Immediate;
             self.world.broker.release_acks(self.world.now);
         }
-        let healed = self.world.run_until(|world| world.broker.filters("c").len() == FILTERS.len());
+        let healed = self.world.run_until(|world| is_subscribed(world));
         assert!(healed, "the subscriptions are not restored: {:?}", self.world.events.last());
         for _ in 0..4 {
             self.broadcast();
             self.publish();
+        }
+        let responses = self.counts.responses;
+        if self.v5 {
+            let last = message(ASKED, &format!("{}:", usize::MAX), Q1);
+            let token = self.world.request(last, secs(500)).unwrap();
+            self.asked.insert(token, usize::MAX);
         }
         for _ in 0..2_000 {
             for stream in self.streams.clone() {
                 while self.take_one(stream) {}
             }
             self.world.run_for(millis(500));
+            self.answer(8);
             self.note_completions();
             let open = self.sent.values().filter(|sent| !sent.orphaned).count();
             let pending = self.world.broker.pending("c");
-            if open == 0 && pending == 0 && self.world.engine.metrics().queued == 0 {
+            if open == 0 && self.asked.is_empty() && pending == 0 && self.world.engine.metrics().queued == 0 {
                 break;
             }
         }
@@ -421,16 +491,33 @@ impl Episode {
             "never ended: {open:?}; {:?}",
             self.world.events.iter().rev().take(3).collect::<Vec<_>>()
         );
+        assert!(!self.v5 || self.counts.responses > responses, "the last request was not answered");
+        let metrics = self.world.engine.metrics();
+        assert!(self.asked.is_empty() && metrics.requests == 0, "{:?}, {metrics:?}", self.asked);
+        self.counts.unmatched_responses += metrics.unmatched_responses;
         assert_eq!(self.world.broker.pending("c"), 0, "the broker still has messages for the client");
         self.check_delivery();
     }
 
+    /// A process that is killed before it recorded the loss of the session leaves identifiers of QoS 2 messages that the
+    /// next one, which finds the new session present, takes for its own: the server uses them for other messages.
+    fn may_be_mistaken_for_known(&self, qos: QoS) -> bool {
+        qos == Q2 && self.counts.crashes > 0 && self.counts.losses > 0
+    }
+
     fn check_delivery(&self) {
         for (number, (topic, qos, lost)) in &self.broadcast {
-            let enough = *lost || *qos == Q0 || self.numbers_taken.contains(number);
+            let taken = self.numbers_taken.contains(number);
+            let enough = *lost || *qos == Q0 || taken || self.may_be_mistaken_for_known(*qos);
             assert!(enough, "{number} to {topic} at QoS {qos} never came");
         }
     }
+}
+
+/// Whether the broker has the subscriptions of the program.
+fn is_subscribed(world: &World) -> bool {
+    let filters = world.broker.filters("c");
+    FILTERS.iter().all(|(filter, _)| filters.iter().any(|known| known.as_str() == *filter))
 }
 
 fn check_order(topic: &str, numbers: impl Iterator<Item = usize>) {
