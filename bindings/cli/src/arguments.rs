@@ -57,6 +57,18 @@ impl Command {
             Self::Broker(_) => "broker",
         }
     }
+
+    /// Whether what the client does is to be shown; the broker shows what clients do by itself.
+    pub(crate) fn shows_client(&self) -> bool {
+        let connection = match self {
+            Self::Pub(arguments) => &arguments.connection,
+            Self::Sub(arguments) => &arguments.connection,
+            Self::Request(arguments) => &arguments.connection,
+            Self::Respond(arguments) => &arguments.connection,
+            Self::Broker(_) => return false,
+        };
+        connection.notes.debug
+    }
 }
 
 /// Reads the command line. Help, and what is wrong, is printed here; the error is the exit code to end with.
@@ -117,6 +129,17 @@ mod tests {
             ("polymqtt pub -t a -m b -V 3.1", ["--protocol-version", "5 or 3.1.1"]),
             ("polymqtt sub -t a/#/b", ["--topic", "last level"]),
             ("polymqtt sub -t a -C 0", ["--count", "1"]),
+            ("polymqtt pub -t a -m b --queue-policy drop", ["--queue-policy", "latest-per-topic"]),
+            ("polymqtt pub -t a -m b --queue-bytes 1MB", ["--queue-bytes", "16MiB"]),
+            ("polymqtt pub -t a -m b --queue-messages 0", ["--queue-messages", "from 1"]),
+            ("polymqtt pub -t a -m b --receive-maximum 0", ["--receive-maximum", "65535"]),
+            ("polymqtt pub -t a -m b --maximum-packet-size 1", ["--maximum-packet-size", "128"]),
+            ("polymqtt pub -t a -m b --publish-timeout 0", ["--publish-timeout", "longer than 0"]),
+            ("polymqtt pub -t a -m b --reconnect-longest 1w", ["--reconnect-longest", "500ms"]),
+            ("polymqtt pub -t a -m b --on-session-lost x", ["--on-session-lost", "resend"]),
+            ("polymqtt pub -t a -m b -d --quiet", ["--debug", "--quiet"]),
+            ("polymqtt sub -t a --retain-handling x", ["--retain-handling", "if-new"]),
+            ("polymqtt sub -t a -R --retain-handling never", ["--no-retained", "--retain-handling"]),
             ("polymqtt sub -t a -W x", ["--timeout", "whole seconds"]),
             ("polymqtt request a/+", ["TOPIC", "wildcards"]),
             ("polymqtt respond a", ["--echo", "--command"]),
@@ -134,6 +157,22 @@ mod tests {
     }
 
     #[test]
+    fn the_help_has_its_groups_in_order() {
+        let groups = |command: &str| -> Vec<String> {
+            let help = Cli::try_parse_from(["polymqtt", command, "--help"]).unwrap_err().to_string();
+            let is_group =
+                |line: &&str| line.ends_with(':') && !line.starts_with(' ') && !line.contains(", ");
+            help.lines().filter(is_group).map(|line| line.trim_end_matches(':').to_owned()).collect()
+        };
+        let shared = ["Connection", "TLS", "Session", "Reconnecting", "Will", "Queue", "Limits"];
+        let of_pub =
+            [&["Message", "Properties (MQTT 5)"], &shared[..], &["Output", "Help", "Exit codes"]].concat();
+        assert_eq!(groups("pub"), of_pub);
+        let of_sub = [&["Subscription", "Output"], &shared[..], &["Help", "Exit codes"]].concat();
+        assert_eq!(groups("sub"), of_sub);
+    }
+
+    #[test]
     fn letters_that_users_of_other_tools_know() {
         for line in [
             "polymqtt pub -h localhost -p 1883 -t a -m b -q 1 -r -i me -k 30 -u name -P secret -V 5 -c -x 300 -d",
@@ -142,6 +181,14 @@ mod tests {
             "polymqtt pub -t a -f file",
             "polymqtt pub -t a -n",
             "polymqtt sub -h localhost -p 1883 -t a -t b/# -q 2 -i me -c -x 300 -C 3 -W 5 -R -v -d -V mqttv311",
+            "polymqtt pub -t a -m b -L mqtt://one -L ws://two/mqtt --ws-header a=b -V auto --quiet",
+            "polymqtt pub -t a -m b --reconnect-shortest 10ms --reconnect-longest 1m --reconnect-stable 5s",
+            "polymqtt pub -t a -m b --queue-policy latest-per-topic --queue-messages 10 --queue-bytes 1MiB",
+            "polymqtt pub -t a -m b --publish-timeout 5m --receive-maximum 10 --maximum-packet-size 64KiB",
+            "polymqtt pub -t a -m b --topic-alias-maximum 0 --outgoing-topic-aliases 0 --redirect-hops 0 --redirect-trust",
+            "polymqtt sub -t a --retain-handling if-new --no-local --retain-as-published --user-property a=b",
+            "polymqtt sub -t a -x 1d --on-session-lost fail --unclaimed-timeout 1s --subscribe-timeout 5s",
+            "polymqtt sub -t a --will-topic w --will-content-type text/plain --will-expiry 5m --will-user-property a=b",
             "polymqtt sub -t a --will-topic w --will-payload gone --will-qos 1 --will-retain --will-delay 5",
         ] {
             assert!(parse_words(line).is_ok(), "{line}: {:?}", parse_words(line).err());

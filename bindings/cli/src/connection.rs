@@ -4,23 +4,28 @@ use std::env;
 use std::time::Duration;
 
 use clap::Args;
-use polymqtt::{Client, DisconnectOptions, Options, Version};
+use polymqtt::{Client, DisconnectOptions, Options, ProtocolVersion};
 
 use crate::exit::Failure;
+use crate::limits::LimitArgs;
+use crate::notes::NoteArgs;
+use crate::queue::QueueArgs;
+use crate::reconnect::ReconnectArgs;
+use crate::session::SessionArgs;
 use crate::tls::TlsArgs;
 use crate::values::{self, NameValue};
 use crate::will::WillArgs;
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Server")]
+#[command(next_help_heading = "Connection")]
 pub(crate) struct ConnectionArgs {
     /// The server's URL.
     // Not as a comment: rustdoc takes the brackets for links.
     #[arg(short = 'L', long, value_name = "URL", conflicts_with_all = ["host", "port"])]
     #[arg(
-        help = "mqtt://[user[:password]@]host[:port][/topic], mqtts:// for TLS, ws[s]://host[:port][/path], unix:///path [env: POLYMQTT_URL]"
+        help = "mqtt://[user[:password]@]host[:port][/topic], mqtts:// for TLS, ws[s]://host[:port][/path], unix:///path; given again, servers to try in turn when those before can't be reached [env: POLYMQTT_URL]"
     )]
-    url: Option<String>,
+    url: Vec<String>,
 
     /// The server's name or address [default: localhost]
     #[arg(short = 'h', long, value_name = "HOST", alias = "hostname")]
@@ -38,51 +43,50 @@ pub(crate) struct ConnectionArgs {
     #[arg(short = 'P', long, value_name = "PASSWORD", alias = "pw")]
     password: Option<String>,
 
-    /// The version of MQTT: 5 or 3.1.1
+    /// The version of MQTT: 5, 3.1.1, or auto for 3.1.1 where the server does not speak 5
     #[arg(short = 'V', long, value_name = "VERSION", default_value = "5", alias = "mqtt-version", value_parser = values::version)]
-    protocol_version: Version,
+    protocol_version: ProtocolVersion,
 
-    /// The client identifier [default: chosen by the server]
-    #[arg(short = 'i', long, value_name = "ID", alias = "id")]
-    client_id: Option<String>,
-
-    /// Seconds without a packet after which the connection is probed; 0 for never
-    #[arg(short = 'k', long, value_name = "SECONDS", default_value = "60", alias = "keepalive", value_parser = values::seconds)]
+    /// Time without a packet after which the connection is probed; 0 for never
+    #[arg(short = 'k', long, value_name = "TIME", default_value = "60s", alias = "keepalive", value_parser = values::seconds)]
     keep_alive: Duration,
 
-    /// Go on with the session that the server keeps for this client identifier
-    #[arg(short = 'c', long, alias = "disable-clean-session", alias = "no-clean")]
-    no_clean_start: bool,
-
-    /// Seconds, or `never`, that the server keeps the session after the end (MQTT 5) [default: not]
-    #[arg(short = 'x', long, value_name = "SECONDS", alias = "session-expiry-interval", value_parser = values::session_expiry)]
-    session_expiry: Option<Duration>,
-
-    /// Seconds for one attempt to connect
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = values::seconds)]
+    /// Time for one attempt to connect
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = values::timeout)]
     connect_timeout: Duration,
 
-    /// Go on trying when the first attempt to connect fails
-    #[arg(long, conflicts_with = "no_reconnect")]
-    keep_trying: bool,
-
-    /// End when the connection is lost instead of connecting again
-    #[arg(long)]
-    no_reconnect: bool,
+    /// Time for the server's answer to SUBSCRIBE and UNSUBSCRIBE
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = values::timeout)]
+    subscribe_timeout: Duration,
 
     /// A user property of CONNECT (MQTT 5), repeatable
     #[arg(long, value_name = "NAME=VALUE", value_parser = values::name_value)]
     connect_user_property: Vec<NameValue>,
 
-    /// Write what happens on the connection to standard error
-    #[arg(short = 'd', long)]
-    pub(crate) debug: bool,
+    /// A header of the request that opens a WebSocket, repeatable
+    #[arg(long, value_name = "NAME=VALUE", value_parser = values::name_value)]
+    ws_header: Vec<NameValue>,
 
     #[command(flatten)]
     tls: TlsArgs,
 
     #[command(flatten)]
+    session: SessionArgs,
+
+    #[command(flatten)]
+    reconnect: ReconnectArgs,
+
+    #[command(flatten)]
     will: WillArgs,
+
+    #[command(flatten)]
+    queue: QueueArgs,
+
+    #[command(flatten)]
+    limits: LimitArgs,
+
+    #[command(flatten)]
+    pub(crate) notes: NoteArgs,
 }
 
 /// How long the end may take: what is worth waiting for was waited for before.
@@ -118,56 +122,59 @@ impl ConnectionArgs {
     pub(crate) fn options(&self, environment: &Environment) -> Result<Options, Failure> {
         let address = self.address(environment)?;
         let mut options = Options::new(&address).map_err(|error| Failure::connecting(&error))?;
+        for url in self.url.iter().skip(1) {
+            let fallback = self.checked(url, "-L")?;
+            options = options
+                .fallback(&fallback)
+                .map_err(|error| Failure::usage(format!("--url, after the first: {error}")))?;
+        }
         if let Some(username) = &self.username {
             options = options.username(username);
         }
         if let Some(password) = self.password(environment) {
             options = options.password(password.as_bytes());
         }
-        if let Some(client_id) = &self.client_id {
-            options = options.client_id(client_id);
-        }
-        if let Some(expiry) = self.session_expiry {
-            options = options.session_expiry(expiry);
-        }
         if let Some(will) = self.will.will()? {
             options = options.will(will);
-        }
-        if self.no_reconnect {
-            options = options.reconnect(None);
         }
         for property in &self.connect_user_property {
             options = options.user_property(&property.name, &property.value);
         }
+        for header in &self.ws_header {
+            options = options.websocket_header(&header.name, &header.value);
+        }
+        options = self.session.apply(options);
+        options = self.reconnect.apply(options)?;
+        options = self.queue.apply(options);
+        options = self.limits.apply(options);
         Ok(options
             .version(self.protocol_version)
             .keep_alive(self.keep_alive)
-            .clean_start(!self.no_clean_start)
             .connect_timeout(self.connect_timeout)
-            .keep_trying(self.keep_trying)
+            .subscribe_timeout(self.subscribe_timeout)
             .tls(self.tls.options()))
     }
 
     /// The topic at the end of `-L`, if there is one.
     pub(crate) fn topic_of_url(&self) -> Option<&str> {
-        self.url.as_deref().and_then(|url| split_topic(url).1)
+        self.url.first().and_then(|url| split_topic(url).1)
     }
 
-    /// Whether MQTT 5 is spoken, which alone has properties.
+    /// Whether MQTT 5, which alone has properties, is spoken where the server speaks it.
     pub(crate) fn is_v5(&self) -> bool {
-        self.protocol_version == Version::V5
+        self.protocol_version != ProtocolVersion::V311
     }
 
     /// The password that replaces what the URL says, if there is one.
     fn password<'a>(&'a self, environment: &'a Environment) -> Option<&'a str> {
-        let url_has_one = self.url.as_deref().is_some_and(|url| has_password(split_topic(url).0));
+        let url_has_one = self.url.first().is_some_and(|url| has_password(split_topic(url).0));
         let of_environment = environment.password.as_deref().filter(|_| !url_has_one);
         self.password.as_deref().or(of_environment)
     }
 
     /// The server's URL without a topic.
     fn address(&self, environment: &Environment) -> Result<String, Failure> {
-        if let Some(url) = &self.url {
+        if let Some(url) = self.url.first() {
             let (address, _) = split_topic(url);
             return self.checked(address, "-L");
         }

@@ -1,12 +1,16 @@
-//! What happens on the connection, told on standard error.
+//! What happens on the connection, told on standard error to those who did not ask for all of it.
 
 use polymqtt::{Client, Event};
 
+use crate::notes::NoteArgs;
 use crate::output::note;
 
-/// Writes the client's events from now on: all of them when debugging, else only that a connection was lost and that
-/// it is there again, and what was dropped.
-pub(crate) fn report(client: &Client, command: &'static str, debug: bool) {
+/// Writes from now on that a connection was lost, that it is there again, and what was dropped; nothing where that is
+/// not wanted, or [`debug_log`](crate::debug_log) writes it.
+pub(crate) fn report(client: &Client, command: &'static str, notes: &NoteArgs) {
+    if notes.debug || notes.quiet {
+        return;
+    }
     let mut events = client.events();
     tokio::spawn(async move {
         let mut lost = false;
@@ -14,10 +18,10 @@ pub(crate) fn report(client: &Client, command: &'static str, debug: bool) {
             let matters = match &event {
                 Event::Disconnected { error: Some(_), .. } => !std::mem::replace(&mut lost, true),
                 Event::Connected { .. } => std::mem::take(&mut lost),
-                Event::Dropped { .. } => true,
+                Event::Dropped { .. } | Event::Flapping { .. } => true,
                 _ => false,
             };
-            if debug || matters {
+            if matters {
                 note(format_args!("polymqtt {command}: {event}"));
             }
         }

@@ -4,17 +4,23 @@ mod arguments;
 mod broker;
 mod broker_log;
 mod connection;
+mod debug_log;
 mod events;
 mod exit;
 mod input;
 mod interrupt;
 mod json_line;
+mod limits;
+mod notes;
 mod output;
 mod program;
 mod properties;
 mod publish;
+mod queue;
+mod reconnect;
 mod request;
 mod respond;
+mod session;
 mod subscribe;
 mod tls;
 mod users;
@@ -32,6 +38,9 @@ fn main() -> ExitCode {
         Err(exit) => return exit.into(),
     };
     let name = command.name();
+    if command.shows_client() {
+        debug_log::start();
+    }
     let exit = match run(command) {
         Ok(()) => Exit::Done,
         Err(failure) => {

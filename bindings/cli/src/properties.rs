@@ -23,8 +23,8 @@ pub(crate) struct PropertyArgs {
     #[arg(long, value_name = "TEXT")]
     correlation_data: Option<String>,
 
-    /// Seconds after which the message is of no use; its wait here counts too
-    #[arg(long, value_name = "SECONDS", alias = "message-expiry-interval", value_parser = values::seconds)]
+    /// Time after which the message is of no use; its wait here counts too
+    #[arg(long, value_name = "TIME", alias = "message-expiry-interval", value_parser = values::seconds)]
     message_expiry: Option<Duration>,
 
     /// Say that the payload is UTF-8 text

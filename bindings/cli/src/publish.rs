@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
-use polymqtt::{Client, Delivery, Error, ErrorKind, Message, QoS, TopicName};
+use polymqtt::{Client, Delivery, Error, ErrorKind, Message, Publish, QoS, TopicName};
 use tokio::sync::mpsc;
 
 use crate::connection::{ConnectionArgs, Environment, say_goodbye};
@@ -65,15 +65,19 @@ pub(crate) struct PublishArgs {
     #[arg(short = 'r', long, help_heading = "Message")]
     retain: bool,
 
-    /// Seconds after which to give up, connecting included [default: never]
-    #[arg(short = 'W', long, value_name = "SECONDS", value_parser = values::seconds, help_heading = "Message")]
+    /// How long one message may take until the server has it, waiting for a connection included [default: for ever]
+    #[arg(long, value_name = "TIME", value_parser = values::timeout, help_heading = "Message")]
+    publish_timeout: Option<Duration>,
+
+    /// Time after which to give up, connecting included [default: never]
+    #[arg(short = 'W', long, value_name = "TIME", value_parser = values::seconds, help_heading = "Message")]
     timeout: Option<Duration>,
 
     #[command(flatten)]
     properties: PropertyArgs,
 
     #[command(flatten)]
-    connection: ConnectionArgs,
+    pub(crate) connection: ConnectionArgs,
 }
 
 pub(crate) async fn run(arguments: PublishArgs) -> Result<(), Failure> {
@@ -89,9 +93,9 @@ pub(crate) async fn run(arguments: PublishArgs) -> Result<(), Failure> {
         exit = interrupt.wait() => return Err(Failure::silent(exit)),
         limit = &mut limit => return Err(timed_out(limit)),
     };
-    events::report(&client, "pub", arguments.connection.debug);
+    events::report(&client, "pub", &arguments.connection.notes);
     let result = tokio::select! {
-        result = publish_all(&client, source) => result,
+        result = publish_all(&client, source, arguments.publish_timeout) => result,
         exit = interrupt.wait() => Err(Failure::silent(exit)),
         limit = &mut limit => Err(timed_out(limit)),
     };
@@ -179,20 +183,29 @@ enum Source {
     Lines(mpsc::Receiver<Vec<Entry>>),
 }
 
-async fn publish_all(client: &Client, source: Source) -> Result<(), Failure> {
+async fn publish_all(client: &Client, source: Source, timeout: Option<Duration>) -> Result<(), Failure> {
     match source {
         Source::One(message) => {
-            client.send(*message).await.map_err(|error| Failure::publishing(&error))?;
+            send(client, *message, timeout).await.map_err(|error| Failure::publishing(&error))?;
         }
-        Source::Lines(entries) => Pipeline::new(client).run(entries).await?,
+        Source::Lines(entries) => Pipeline::new(client, timeout).run(entries).await?,
     }
     // QoS 0 has no acknowledgement: that it left is all there is to know.
     client.flush().await.map_err(|error| Failure::publishing(&error))
 }
 
+fn send(client: &Client, message: Message, timeout: Option<Duration>) -> Publish<'_> {
+    let publish = client.send(message);
+    match timeout {
+        Some(timeout) => publish.timeout(timeout),
+        None => publish,
+    }
+}
+
 /// Publishing line after line without waiting for each acknowledgement.
 struct Pipeline<'a> {
     client: &'a Client,
+    timeout: Option<Duration>,
     /// Sent, oldest first, with the numbers of their lines.
     deliveries: VecDeque<(u64, Delivery)>,
     failures: u64,
@@ -200,8 +213,8 @@ struct Pipeline<'a> {
 }
 
 impl<'a> Pipeline<'a> {
-    fn new(client: &'a Client) -> Self {
-        Self { client, deliveries: VecDeque::new(), failures: 0, first: None }
+    fn new(client: &'a Client, timeout: Option<Duration>) -> Self {
+        Self { client, timeout, deliveries: VecDeque::new(), failures: 0, first: None }
     }
 
     /// Ends when the input has ended and all of it is acknowledged. A line that fails is told and does not keep the
@@ -237,7 +250,7 @@ impl<'a> Pipeline<'a> {
                     continue;
                 }
             };
-            match self.client.send(message).enqueue().await {
+            match send(self.client, message, self.timeout).enqueue().await {
                 Ok(delivery) => self.deliveries.push_back((line, delivery)),
                 Err(error) if error.kind() == ErrorKind::Closed => return Err(Failure::publishing(&error)),
                 Err(error) => self.failed(line, &Failure::publishing(&error)),

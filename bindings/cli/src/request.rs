@@ -66,6 +66,10 @@ pub(crate) struct RequestArgs {
     #[arg(long, value_name = "NAME=VALUE", value_parser = values::name_value, help_heading = "Request")]
     user_property: Vec<NameValue>,
 
+    /// What the topic for answers begins with [default: what the server says, else polymqtt/responses]
+    #[arg(long, value_name = "TOPIC", value_parser = values::topic_name, help_heading = "Request")]
+    response_topic_prefix: Option<TopicName>,
+
     /// Write each answer as a line of JSON; the form is below
     #[arg(long, help_heading = "Output")]
     json: bool,
@@ -75,7 +79,7 @@ pub(crate) struct RequestArgs {
     no_line_feed: bool,
 
     #[command(flatten)]
-    connection: ConnectionArgs,
+    pub(crate) connection: ConnectionArgs,
 }
 
 pub(crate) async fn run(arguments: RequestArgs) -> Result<(), Failure> {
@@ -83,7 +87,10 @@ pub(crate) async fn run(arguments: RequestArgs) -> Result<(), Failure> {
         return Err(Failure::usage("requests need MQTT 5, but --protocol-version is 3.1.1"));
     }
     let asking = arguments.asking()?;
-    let options = arguments.connection.options(&Environment::of_process())?;
+    let mut options = arguments.connection.options(&Environment::of_process())?;
+    if let Some(prefix) = &arguments.response_topic_prefix {
+        options = options.response_topic_prefix(prefix.as_str()).ask_response_information(false);
+    }
     options.check().map_err(|error| Failure::connecting(&error))?;
     let source = arguments.source()?;
     let mut interrupt = Interrupt::listen();
@@ -95,7 +102,7 @@ pub(crate) async fn run(arguments: RequestArgs) -> Result<(), Failure> {
             return Err(Failure::new(Exit::Timeout, what));
         }
     };
-    events::report(&client, "request", arguments.connection.debug);
+    events::report(&client, "request", &arguments.connection.notes);
     let mut output = Output::new(arguments.form(), io::stdout());
     let result = tokio::select! {
         result = ask_all(&client, &asking, source, arguments.count, &mut output) => result,

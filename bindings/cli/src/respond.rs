@@ -79,7 +79,7 @@ pub(crate) struct RespondArgs {
     ready: bool,
 
     #[command(flatten)]
-    connection: ConnectionArgs,
+    pub(crate) connection: ConnectionArgs,
 }
 
 pub(crate) async fn run(arguments: RespondArgs) -> Result<(), Failure> {
@@ -96,7 +96,7 @@ pub(crate) async fn run(arguments: RespondArgs) -> Result<(), Failure> {
         exit = interrupt.wait() => return Err(Failure::silent(exit)),
         limit = &mut limit => return arguments.timed_out(limit, 0),
     };
-    events::report(&client, "respond", arguments.connection.debug);
+    events::report(&client, "respond", &arguments.connection.notes);
     let mut received = 0;
     let result = tokio::select! {
         result = serve(&client, &arguments, &mut received) => result,

@@ -11,7 +11,8 @@ use crate::exit::{self, Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::output::{self, Form, Output, note};
 use crate::publish::after;
-use crate::{events, json_line, values};
+use crate::values::{self, NameValue};
+use crate::{events, json_line};
 
 /// Most messages that are taken, written and acknowledged together.
 const MESSAGES_AT_ONCE: usize = 256;
@@ -28,8 +29,12 @@ pub(crate) struct SubscribeArgs {
     qos: QoS,
 
     /// Without the messages that the server had kept before
-    #[arg(short = 'R', long, help_heading = "Subscription")]
+    #[arg(short = 'R', long, conflicts_with = "retain_handling", help_heading = "Subscription")]
     no_retained: bool,
+
+    /// When the server sends what it had kept (MQTT 5): always, if-new for new subscriptions of the session, or never
+    #[arg(long, value_name = "CHOICE", default_value = "always", value_parser = values::retain_handling, help_heading = "Subscription")]
+    retain_handling: RetainHandling,
 
     /// Without the messages that this client itself publishes (MQTT 5)
     #[arg(long, help_heading = "Subscription")]
@@ -39,12 +44,16 @@ pub(crate) struct SubscribeArgs {
     #[arg(long, help_heading = "Subscription")]
     retain_as_published: bool,
 
+    /// A user property of SUBSCRIBE (MQTT 5), repeatable
+    #[arg(long, value_name = "NAME=VALUE", value_parser = values::name_value, help_heading = "Subscription")]
+    user_property: Vec<NameValue>,
+
     /// End after this many messages
     #[arg(short = 'C', long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Subscription")]
     count: Option<u64>,
 
-    /// Seconds after which to end; with exit code 5 if no message, or fewer than --count, came
-    #[arg(short = 'W', long, value_name = "SECONDS", value_parser = values::seconds, help_heading = "Subscription")]
+    /// Time after which to end; with exit code 5 if no message, or fewer than --count, came
+    #[arg(short = 'W', long, value_name = "TIME", value_parser = values::seconds, help_heading = "Subscription")]
     timeout: Option<Duration>,
 
     /// Write the topic and a space before each payload
@@ -64,7 +73,7 @@ pub(crate) struct SubscribeArgs {
     ready: bool,
 
     #[command(flatten)]
-    connection: ConnectionArgs,
+    pub(crate) connection: ConnectionArgs,
 }
 
 pub(crate) async fn run(arguments: SubscribeArgs) -> Result<(), Failure> {
@@ -80,7 +89,7 @@ pub(crate) async fn run(arguments: SubscribeArgs) -> Result<(), Failure> {
         exit = interrupt.wait() => return Err(Failure::silent(exit)),
         limit = &mut limit => return arguments.timed_out(limit, 0),
     };
-    events::report(&client, "sub", arguments.connection.debug);
+    events::report(&client, "sub", &arguments.connection.notes);
     let mut received = 0;
     let result = tokio::select! {
         result = receive(&client, &arguments, filters, &mut received) => result,
@@ -153,7 +162,12 @@ impl SubscribeArgs {
     }
 
     fn check_version(&self) -> Result<(), Failure> {
-        let only_v5 = [("--no-local", self.no_local), ("--retain-as-published", self.retain_as_published)];
+        let only_v5 = [
+            ("--no-local", self.no_local),
+            ("--retain-as-published", self.retain_as_published),
+            ("--retain-handling", self.retain_handling != RetainHandling::SendAtSubscribe),
+            ("--user-property", !self.user_property.is_empty()),
+        ];
         match only_v5.iter().find(|(_, given)| *given && !self.connection.is_v5()) {
             Some((argument, _)) => {
                 Err(Failure::usage(format!("{argument} needs MQTT 5, but --protocol-version is 3.1.1")))
@@ -165,9 +179,14 @@ impl SubscribeArgs {
     async fn subscribe(&self, client: &Client, filters: Vec<TopicFilter>) -> Result<Subscription, Failure> {
         let mut subscribe = client.subscribe(filters).qos(self.qos).manual_ack();
         if self.connection.is_v5() {
-            subscribe = subscribe.no_local(self.no_local).retain_as_published(self.retain_as_published);
-            if self.no_retained {
-                subscribe = subscribe.retain_handling(RetainHandling::DoNotSend);
+            let retain_handling =
+                if self.no_retained { RetainHandling::DoNotSend } else { self.retain_handling };
+            subscribe = subscribe
+                .no_local(self.no_local)
+                .retain_as_published(self.retain_as_published)
+                .retain_handling(retain_handling);
+            for NameValue { name, value } in &self.user_property {
+                subscribe = subscribe.user_property(name, value);
             }
         }
         subscribe.await.map_err(|error| Failure::connecting(&error))

@@ -166,8 +166,9 @@ impl Driver {
         let unasked = self.asking.take_if(|asking| !state.engine.is_asking(asking.request()));
         drop(state);
         drop(unasked);
-        self.wakes.wake();
+        // First, so that whoever learns of the end finds it told.
         self.trace.tell();
+        self.wakes.wake();
         for (id, request) in asked {
             self.ask(id, request);
         }

@@ -10,10 +10,12 @@
 )]
 
 mod brokers;
+mod debugging;
 mod exit_codes;
 mod json_lines;
 mod pipes;
 mod process;
+mod queue;
 mod reconnect;
 mod requests;
 mod retained;

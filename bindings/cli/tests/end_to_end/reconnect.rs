@@ -1,5 +1,7 @@
 //! A broker that goes away and comes back.
 
+use std::net::TcpListener;
+
 use crate::brokers::Broker;
 use crate::process::{Running, publish, run};
 
@@ -18,6 +20,18 @@ fn a_subscriber_lives_through_a_restart_of_the_broker() {
     publish(&url, "a", &["-m", "after", "-r"]);
     assert_eq!(subscriber.line(), "after");
     assert_eq!(subscriber.end().code, 0);
+}
+
+#[test]
+fn a_second_url_is_tried_when_the_first_can_not_be_reached() {
+    let broker = Broker::embedded(&["-p", "0"]);
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = format!("mqtt://{nobody}");
+    let arguments = ["pub", "-L", &nobody, "-L", &broker.url, "-t", "a", "-m", "x", "-q", "1", "-W", "30"];
+    let ended = run("", &arguments);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let wrong = run("", &["pub", "-L", &nobody, "-L", "mqtt://host/topic", "-t", "a", "-m", "x"]);
+    assert!(wrong.code == 1 && wrong.stderr.contains("--url"), "{}", wrong.stderr);
 }
 
 #[test]
