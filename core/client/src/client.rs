@@ -223,8 +223,8 @@ impl Client {
         self.shared().lock().map(|state| state.engine.metrics()).unwrap_or_default()
     }
 
-    /// Disconnects in order: delivers what was accepted, for at most 10 seconds, then says goodbye and closes. New
-    /// operations are refused from the call on. Gives what could not be delivered.
+    /// Disconnects in order: delivers what was accepted and waits for the answers to requests, for at most 10 seconds,
+    /// then says goodbye and closes. New operations are refused from the call on. Gives what could not be delivered.
     ///
     /// # Errors
     /// [`ErrorKind::Closed`] only when the client was closed by a panic.

@@ -14,7 +14,8 @@ use crate::time::Timestamp;
 /// How an orderly disconnect goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DisconnectOptions {
-    /// How long to go on delivering what was accepted; the default is 10 seconds, zero disconnects at once.
+    /// How long to go on delivering what was accepted, and waiting for the answers to requests; the default is 10
+    /// seconds, zero disconnects at once.
     pub timeout: Duration,
     /// Whether the server is to publish the will all the same (v5, reason code 0x04); the default is not.
     pub with_will: bool,
