@@ -506,6 +506,18 @@ fn a_full_queue_gives_the_message_back_as_it_came() {
 }
 
 #[test]
+fn so_many_requests_wait_and_no_more() {
+    let queue = QueueOptions { max_messages: 100_000, when_full: WhenFull::Fail, ..QueueOptions::default() };
+    let mut world = world(options().queue(queue));
+    let request = message("rows/1", "", Q1);
+    let tokens: Vec<Token> = (0..65_536).map(|_| world.request(request.clone(), secs(30)).unwrap()).collect();
+    let rejected = world.request(request.clone(), secs(30)).unwrap_err();
+    assert_eq!((rejected.error.kind(), rejected.message), (ErrorKind::QuotaExceeded, request.clone()));
+    world.engine.forget_request(world.now, tokens[7]);
+    assert!(world.request(request, secs(30)).is_ok());
+}
+
+#[test]
 fn cancelling_and_forgetting_withdraw_what_was_not_sent_and_free_all() {
     let (mut world, rows) = with_responder();
     let sent = ask(&mut world, "rows/1");
