@@ -444,6 +444,9 @@ impl Engine {
         self.settle_unsubscriptions();
         if self.life.was_connected || self.life.restored {
             self.journal.append(|| Record::SessionLost);
+            // Without subscriptions the new session brings no messages: none arrives before the loss is safe, else
+            // its packet identifier would be taken for one of the old session after a crash.
+            self.outbox.gate(&self.journal);
             self.events.push_back(Event::SessionLost);
         }
         self.resend_as_new(now, self.settings.on_session_lost == OnSessionLost::Resend);

@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind};
 use crate::message::Message;
 use crate::qos::QoS;
 use crate::reason::ReasonCode;
-use crate::session::{AckRef, Arrival};
+use crate::session::{AckRef, Arrival, Record};
 use crate::time::Timestamp;
 use crate::topic::{TopicFilter, TopicName};
 
@@ -120,6 +120,10 @@ impl Engine {
                 match self.inbound.arrive_exactly_once(packet_id, dup) {
                     Arrival::Known => return Ok(()),
                     Arrival::New(ack) => ack,
+                    Arrival::Reused(ack) => {
+                        self.journal.append(|| Record::Released(packet_id));
+                        ack
+                    }
                 }
             }
         };

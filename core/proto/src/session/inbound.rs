@@ -29,6 +29,8 @@ impl AckRef {
 pub(crate) enum Arrival {
     /// To be delivered; to be acknowledged once each of its holders took it.
     New(AckRef),
+    /// To be delivered, too; the identifier was known from a session that the server has lost.
+    Reused(AckRef),
     /// Sent again by the server, delivered before [MQTT-4.3.3-10]: only its acknowledgement moves to this connection.
     Known,
 }
@@ -112,7 +114,8 @@ impl Inbound {
     /// An identifier that is known is that of a message delivered before. Only where the session is doubted, one that
     /// the server says to send for the first time [MQTT-3.3.1-1] is that of another message, in a new session.
     pub(crate) fn arrive_exactly_once(&mut self, packet_id: PacketId, dup: bool) -> Arrival {
-        if !dup && self.qos2.get(&packet_id).is_some_and(|known| known.doubted) {
+        let reused = !dup && self.qos2.get(&packet_id).is_some_and(|known| known.doubted);
+        if reused {
             self.release(packet_id);
         }
         if let Some(known) = self.qos2.get_mut(&packet_id) {
@@ -130,7 +133,8 @@ impl Inbound {
             Exact { delivery, holders: 1, stage, answer: None, counted: true, doubted: false },
         );
         self.unrecorded.push_back(packet_id);
-        Arrival::New(AckRef { serial: delivery, exactly_once: Some(packet_id) })
+        let ack = AckRef { serial: delivery, exactly_once: Some(packet_id) };
+        if reused { Arrival::Reused(ack) } else { Arrival::New(ack) }
     }
 
     /// The message that arrived last went to several streams: the last of them to take it acknowledges it.
@@ -301,7 +305,7 @@ mod tests {
     fn new(inbound: &mut Inbound, packet_id: u16) -> AckRef {
         match inbound.arrive_exactly_once(id(packet_id), false) {
             Arrival::New(ack) => ack,
-            Arrival::Known => unreachable!(),
+            Arrival::Known | Arrival::Reused(_) => unreachable!(),
         }
     }
 
@@ -357,7 +361,7 @@ mod tests {
         inbound.connection_lost();
         inbound.session_doubted();
         assert_eq!(inbound.arrive_exactly_once(id(9), true), Arrival::Known);
-        assert!(matches!(inbound.arrive_exactly_once(id(9), false), Arrival::New(_)));
+        assert!(matches!(inbound.arrive_exactly_once(id(9), false), Arrival::Reused(_)));
         assert_eq!(inbound.arrive_exactly_once(id(9), false), Arrival::Known);
     }
 
