@@ -2,6 +2,7 @@
 
 mod grant;
 mod keep_alive;
+pub(crate) mod scram;
 mod topic_alias;
 
 use std::collections::VecDeque;
@@ -9,6 +10,7 @@ use std::collections::VecDeque;
 pub(crate) use grant::check_v311;
 pub use grant::{Grant, Limits};
 pub(crate) use keep_alive::{KeepAlive, KeepAliveStep};
+pub use scram::{KeyDerivation, ScramKeys};
 pub(crate) use topic_alias::{IncomingAliases, OutgoingAliases, TopicForm};
 
 use crate::qos::PacketId;
