@@ -1,5 +1,6 @@
 //! One network connection: what its handshake granted, and what ends with it.
 
+mod authentication;
 mod grant;
 mod keep_alive;
 pub(crate) mod scram;
@@ -7,6 +8,7 @@ mod topic_alias;
 
 use std::collections::VecDeque;
 
+pub use authentication::{AuthenticationReply, AuthenticationStage, AuthenticationStep};
 pub(crate) use grant::check_v311;
 pub use grant::{Grant, Limits};
 pub(crate) use keep_alive::{KeepAlive, KeepAliveStep};

@@ -14,6 +14,7 @@ impl Engine {
     pub fn handle_deadline(&mut self, now: Timestamp) {
         let now = self.tick(now);
         self.sweep_life(now);
+        self.sweep_authentication(now);
         self.sweep_keep_alive(now);
         self.sweep_requests(now);
         self.sweep_publishes(now);

@@ -5,8 +5,8 @@ use bytes::BytesMut;
 use super::Engine;
 use super::round_trip::Probed;
 use crate::codec::{
-    Ack, ConnAck, Disconnect, EncodeError, Frame, Frames, Packet, PacketType, Publish, SubAck, UnsubAck,
-    Version, take_frames,
+    Ack, Auth, ConnAck, Disconnect, EncodeError, Frame, Frames, Packet, PacketType, Publish, SubAck,
+    UnsubAck, Version, take_frames,
 };
 use crate::error::{Error, ErrorKind};
 use crate::reason::ReasonCode;
@@ -34,7 +34,7 @@ impl Engine {
             let error = not_connack(*first);
             self.fail_connection(error);
         }
-        while self.life.is_reading() && self.wants_read() {
+        while self.life.is_reading() && self.streams_have_room() {
             self.handle_frames(now);
             if !self.unhandled.is_empty() {
                 break;
@@ -45,7 +45,7 @@ impl Engine {
                 Err(error) => self.fail_connection(error.into()),
             }
         }
-        if !self.life.is_reading() {
+        if !self.life.is_reading() && !self.life.is_verifying() {
             self.unhandled = Frames::default();
             buf.clear();
         }
@@ -66,7 +66,7 @@ impl Engine {
     fn handle_frames(&mut self, now: Timestamp) {
         let mut frames = std::mem::take(&mut self.unhandled);
         while self.life.is_reading()
-            && self.wants_read()
+            && self.streams_have_room()
             && let Some(frame) = frames.next()
         {
             if let Err(error) = self.handle_packet(now, &frame) {
@@ -95,6 +95,7 @@ impl Engine {
         if self.life.is_handshaking() {
             return match packet_type {
                 PacketType::ConnAck => self.handle_connack(now, &read_connack(version, frame)?),
+                PacketType::Auth => self.handle_auth(now, Auth::decode(version, frame)?),
                 other => Err(out_of_place(other, "before CONNACK")),
             };
         }
@@ -119,9 +120,7 @@ impl Engine {
                 Ok(())
             }
             PacketType::ConnAck => Err(out_of_place(packet_type, "a second time")),
-            PacketType::Auth => {
-                Err(out_of_place(packet_type, "although no authentication method was asked for"))
-            }
+            PacketType::Auth => self.handle_auth(now, Auth::decode(version, frame)?),
             PacketType::Connect | PacketType::Subscribe | PacketType::Unsubscribe | PacketType::PingReq => {
                 Err(out_of_place(packet_type, "which only a client may send"))
             }

@@ -127,7 +127,9 @@ impl Engine {
                 self.put_disconnect(&options);
                 self.close_transport(Action::Shutdown, None);
             }
-            Phase::Opening | Phase::Handshaking => self.close_transport(Action::Abort, None),
+            Phase::Opening | Phase::Handshaking | Phase::Verifying => {
+                self.close_transport(Action::Abort, None);
+            }
             Phase::Closing { established, .. } => {
                 self.life.phase = Phase::Closing { reason: None, established };
             }

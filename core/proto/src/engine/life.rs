@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::authenticate::another_question;
 use super::goodbye::Goodbye;
 use super::round_trip::Probed;
 use super::timers::Timer;
@@ -55,6 +56,8 @@ pub(super) enum Phase {
     Opening,
     /// For CONNACK.
     Handshaking,
+    /// For the host's verdict on the server, whose CONNACK is in; what follows it waits.
+    Verifying,
     Connected,
     /// For the transport to be closed; with the reason, if that was not in order.
     Closing {
@@ -85,6 +88,12 @@ impl Life {
     #[inline]
     pub(super) fn is_handshaking(&self) -> bool {
         matches!(self.phase, Phase::Handshaking)
+    }
+
+    /// Whether packets wait for the host's verdict.
+    #[inline]
+    pub(super) fn is_verifying(&self) -> bool {
+        matches!(self.phase, Phase::Verifying)
     }
 
     pub(super) fn closed_error(&self) -> Error {
@@ -126,7 +135,8 @@ impl Engine {
     /// Whether this request still waits for its answer.
     #[must_use]
     pub fn is_asking(&self, request: RequestId) -> bool {
-        matches!(self.life.phase, Phase::Asking(asked) if asked == request)
+        let asks_first = matches!(self.life.phase, Phase::Asking(asked) if asked == request);
+        asks_first || self.asks_to_authenticate(request)
     }
 
     /// Answers a request of the engine. One that is no longer asked is ignored.
@@ -135,15 +145,19 @@ impl Engine {
         if !self.is_asking(request) {
             return;
         }
+        if self.asks_to_authenticate(request) {
+            return self.authentication_answered(now, answer);
+        }
         match answer {
             Answer::Credentials(credentials) => match credentials.check() {
                 Ok(()) => {
                     self.settings.credentials = credentials;
-                    self.open();
+                    self.authenticate_and_open();
                 }
                 Err(error) => self.attempt_failed(now, error),
             },
             Answer::Failed(error) => self.attempt_failed(now, error),
+            _ => self.attempt_failed(now, another_question()),
         }
     }
 
@@ -171,7 +185,7 @@ impl Engine {
             phase @ (Phase::Idle | Phase::Waiting | Phase::Asking(_) | Phase::Ended) => {
                 self.life.phase = phase;
             }
-            Phase::Opening => self.attempt_failed(now, error),
+            Phase::Opening | Phase::Verifying => self.attempt_failed(now, error),
             Phase::Handshaking => {
                 let what = format!("the connection was closed before CONNACK ({error})");
                 let error = Error::new(ErrorKind::Transport, what);
@@ -212,11 +226,18 @@ impl Engine {
             let what = "CONNACK says that a session is present after a clean start [MQTT-3.2.2-2]";
             return Err(Error::new(ErrorKind::Protocol, what).with_reason_code(ReasonCode::ProtocolError));
         }
+        if self.connack_authenticates(connack)? {
+            self.accepted(now, connack);
+        }
+        Ok(())
+    }
+
+    /// The server accepts the client, and the client accepts the server.
+    pub(super) fn accepted(&mut self, now: Timestamp, connack: &ConnAck) {
         let version = self.version();
         let expiry = self.settings.session_expiry(version);
         let grant = Grant::new(version, connack, &self.client_id, expiry, self.settings.keep_alive);
         self.established(now, grant);
-        Ok(())
     }
 
     /// The server says goodbye (section 3.14).
@@ -251,9 +272,15 @@ impl Engine {
             let timeout = self.settings.connect_timeout.as_secs_f64();
             let error = |what: &str| Error::new(ErrorKind::Timeout, format!("{what} within {timeout} s"));
             match self.life.phase {
-                Phase::Asking(_) => self.attempt_failed(now, error("the host gave no credentials")),
+                Phase::Asking(_) => {
+                    self.attempt_failed(now, error("the host did not say how to authenticate"));
+                }
                 Phase::Opening => {
                     self.close_transport(Action::Abort, Some(error("the server could not be reached")));
+                }
+                Phase::Verifying => {
+                    let late = error("the host did not verify the server");
+                    self.close_transport(Action::Abort, Some(late));
                 }
                 Phase::Handshaking => {
                     self.close_transport(Action::Abort, Some(error("the server sent no CONNACK")));
@@ -275,6 +302,8 @@ impl Engine {
     pub(super) fn close_transport(&mut self, action: Action, reason: Option<Error>) {
         self.timers.set(Timer::Connect, None);
         self.timers.set(Timer::KeepAlive, None);
+        self.timers.set(Timer::Authenticate, None);
+        self.authenticating.connection_closing();
         // Without it nothing more is sent: DISCONNECT was the last packet [MQTT-3.14.4-1].
         let established = self.connection.take().is_some();
         self.life.phase = Phase::Closing { reason, established };
@@ -306,22 +335,34 @@ impl Engine {
         self.events.push_back(Event::Connecting { server: server.clone(), attempt });
         self.timers.set(Timer::Connect, Some(now + self.settings.connect_timeout));
         if !self.settings.credentials_from_host {
-            return self.open();
+            return self.authenticate_and_open();
         }
-        self.life.last_request += 1;
-        let request = RequestId(self.life.last_request);
+        let request = self.ask_host(Request::Credentials { server, attempt });
         self.life.phase = Phase::Asking(request);
-        self.questions.push_back((request, Request::Credentials { server, attempt }));
     }
 
-    fn open(&mut self) {
+    pub(super) fn ask_host(&mut self, question: Request) -> RequestId {
+        self.life.last_request += 1;
+        let request = RequestId(self.life.last_request);
+        self.questions.push_back((request, question));
+        request
+    }
+
+    fn authenticate_and_open(&mut self) {
+        if !self.begin_authentication() {
+            self.open();
+        }
+    }
+
+    pub(super) fn open(&mut self) {
         if let Some(server) = self.servers.current().cloned() {
             self.life.phase = Phase::Opening;
             self.actions.push_back(Action::Open(server));
         }
     }
 
-    fn connect_packet(&self) -> Connect {
+    fn connect_packet(&mut self) -> Connect {
+        let (authentication_method, authentication) = self.authenticating.take_opening();
         let settings = &self.settings;
         let version = self.version();
         let session_expiry = settings.session_expiry(version);
@@ -337,7 +378,9 @@ impl Engine {
                 maximum_packet_size: Some(settings.maximum_packet_size),
                 topic_alias_maximum: Some(settings.topic_alias_maximum).filter(|maximum| *maximum > 0),
                 request_response_information: settings.responses.ask_server.then_some(true),
-                user_properties: settings.user_properties.clone(),
+                user_properties: [&settings.user_properties[..], &authentication.user_properties].concat(),
+                authentication_method,
+                authentication_data: authentication.data,
                 ..ConnectProperties::default()
             },
         };
@@ -462,6 +505,9 @@ impl Engine {
         self.unclaimed.connection_lost();
         self.forget_subscribe_packets();
         self.fail_flushes(false, &error);
+        self.timers.set(Timer::Authenticate, None);
+        self.authenticating.connection_closing();
+        self.fail_reauthentication(&error);
         if let Some(connections) = self.flapping.lost() {
             self.events.push_back(Event::Flapping { connections });
         }
@@ -474,6 +520,7 @@ impl Engine {
     /// An attempt failed before CONNACK accepted it.
     pub(super) fn attempt_failed(&mut self, now: Timestamp, error: Error) {
         self.timers.set(Timer::Connect, None);
+        self.authenticating.connection_closing();
         self.outbox.reset();
         if self.redirected(now, &error) {
             return;
@@ -529,6 +576,7 @@ impl Engine {
         self.outbox.reset();
         self.inbound.connection_lost();
         self.timers.clear();
+        self.authenticating.connection_closing();
         let closed = match &error {
             Some(error) => error.clone(),
             None => Error::new(ErrorKind::Closed, "the client is closed"),
@@ -536,6 +584,7 @@ impl Engine {
         if let Some(token) = self.life.connect.take() {
             self.complete(token, Completion::Connected(Err(closed.clone())));
         }
+        self.fail_reauthentication(&closed);
         self.fail_requests(&closed);
         self.fail_publishes(&closed);
         self.fail_subscriptions(&closed, error.as_ref());

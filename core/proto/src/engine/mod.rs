@@ -14,6 +14,7 @@
 //! without a connection, an unknown token) is ignored; nothing panics.
 
 mod acknowledge;
+mod authenticate;
 mod awaited;
 mod backoff;
 mod deadlines;
@@ -46,6 +47,7 @@ use std::collections::VecDeque;
 
 use bytes::BytesMut;
 
+use self::authenticate::Authenticating;
 use self::awaited::Requests;
 use self::backoff::Backoff;
 use self::flapping::Flapping;
@@ -88,6 +90,7 @@ pub struct Engine {
     timers: Timers,
     servers: Servers,
     versions: Versions,
+    authenticating: Authenticating,
     client_id: Utf8String,
     /// Names the client where it needs a name and has none.
     number: u128,
@@ -139,6 +142,7 @@ impl Engine {
             queue: Queue::new(settings.queue),
             servers: Servers::new(&settings.servers),
             versions: Versions::default(),
+            authenticating: Authenticating::default(),
             client_id: settings.client_id.clone(),
             number,
             settings,

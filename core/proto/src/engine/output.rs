@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::codec::AckProperties;
-use crate::connection::Grant;
+use crate::connection::{AuthenticationReply, AuthenticationStep, Grant, KeyDerivation, ScramKeys};
 use crate::error::Error;
 use crate::message::Message;
 use crate::options::{Credentials, Server};
@@ -59,6 +59,8 @@ pub enum Completion {
     Unsubscribed(Result<UnsubscribeAck, Error>),
     /// The answer to a request, or why there is none.
     Responded(Result<Box<Message>, Error>),
+    /// The server has accepted the client again, and is the one it was; or why not.
+    Reauthenticated(Result<(), Error>),
     /// Everything accepted before was handed to the transport.
     Flushed(Result<(), Error>),
     /// The connection is closed; what could not be delivered.
@@ -132,6 +134,14 @@ pub enum Event {
         /// Whether for good; else for this time.
         moved: bool,
     },
+    /// The client has authenticated again on its connection (v5, section 4.12.1).
+    Reauthenticated,
+    /// The client could not begin to authenticate again; the connection goes on. A failure after the beginning ends
+    /// the connection instead.
+    ReauthenticationFailed {
+        /// Why.
+        error: Error,
+    },
     /// The server no longer has the session: subscriptions are made anew.
     SessionLost,
     /// So many connections in a row were closed soon after the server had accepted them: probably another client uses
@@ -177,6 +187,8 @@ impl fmt::Display for Event {
             Self::Redirected { to, moved: false } => {
                 write!(f, "the server sends the client to {to} this time")
             }
+            Self::Reauthenticated => f.write_str("authenticated again"),
+            Self::ReauthenticationFailed { error } => write!(f, "could not authenticate again: {error}"),
             Self::SessionLost => f.write_str("the server no longer has the session"),
             Self::Flapping { connections } => write!(
                 f,
@@ -208,16 +220,40 @@ pub enum Request {
         /// Counts attempts since the last connection, from 1.
         attempt: u32,
     },
+    /// 24 bytes that nobody can guess, from the system's source of cryptographic randomness: for a nonce.
+    Randomness,
+    /// To derive these keys, which takes long: away from any lock and any executor's thread.
+    DeriveKeys(Box<KeyDerivation>),
+    /// A step of the authentication method that the options leave to the host.
+    Authenticate(Box<AuthenticationStep>),
 }
 
 /// The host's answer to a [`Request`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Answer {
     /// Use these.
     Credentials(Credentials),
-    /// The host can't say; the attempt fails with this error.
+    /// Cryptographic randomness. Must never be the same twice.
+    Randomness([u8; 24]),
+    /// What [`KeyDerivation::derive`] gave.
+    Keys(ScramKeys),
+    /// The client's part of the step; after the last step, that the server is accepted.
+    Authenticate(AuthenticationReply),
+    /// The host can't say; the attempt, or the authentication, fails with this error.
     Failed(Error),
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Credentials(credentials) => f.debug_tuple("Credentials").field(credentials).finish(),
+            Self::Randomness(_) => f.write_str("Randomness([redacted])"),
+            Self::Keys(keys) => f.debug_tuple("Keys").field(keys).finish(),
+            Self::Authenticate(reply) => f.debug_tuple("Authenticate").field(reply).finish(),
+            Self::Failed(error) => f.debug_tuple("Failed").field(error).finish(),
+        }
+    }
 }
 
 /// Figures since the engine was made, and as they stand.

@@ -63,6 +63,12 @@ impl Engine {
     #[must_use]
     #[inline]
     pub fn wants_read(&self) -> bool {
+        self.streams_have_room() && !self.life.is_verifying()
+    }
+
+    /// Whether streams do not keep packets from being handled.
+    #[inline]
+    pub(super) fn streams_have_room(&self) -> bool {
         let Subscriptions { full, beyond, hungry, .. } = &self.subscriptions;
         (full.is_empty() && beyond.is_empty()) || self.awaits_server() || (*hungry > 0 && beyond.is_empty())
     }

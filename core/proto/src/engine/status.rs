@@ -113,7 +113,7 @@ impl Engine {
         let server = self.servers.current().cloned();
         match &life.phase {
             Phase::Idle => ConnectionPhase::NotStarted,
-            Phase::Asking(_) | Phase::Opening | Phase::Handshaking => {
+            Phase::Asking(_) | Phase::Opening | Phase::Handshaking | Phase::Verifying => {
                 ConnectionPhase::Connecting { server, attempt: life.attempt }
             }
             Phase::Waiting => ConnectionPhase::Waiting {

@@ -25,12 +25,14 @@ pub(super) enum Timer {
     Unclaimed,
     /// Acknowledgements have waited long for an earlier one.
     AcksHeld,
+    /// A re-authentication takes too long.
+    Authenticate,
     /// Draining before a disconnect takes too long.
     Drain,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Timers([Option<Timestamp>; 11]);
+pub(super) struct Timers([Option<Timestamp>; 12]);
 
 impl Timers {
     pub(super) fn set(&mut self, timer: Timer, at: Option<Timestamp>) {

@@ -3,6 +3,7 @@
 //! [`Options`] holds what the user said, as said. [`Options::check`] turns it into [`Settings`], which are known to
 //! be within the specification's bounds and free of contradictions; the engine takes nothing else.
 
+mod authentication;
 mod credentials;
 mod header;
 mod queue;
@@ -17,6 +18,8 @@ mod will;
 
 use std::time::Duration;
 
+pub(crate) use authentication::AuthenticationSettings;
+pub use authentication::{Authentication, Scram};
 pub use credentials::Credentials;
 pub use header::Header;
 pub(crate) use responses::ResponseSettings;
@@ -43,6 +46,7 @@ pub struct Options {
     pub(crate) username: Option<String>,
     pub(crate) password: Option<Secret>,
     pub(crate) credentials_from_host: bool,
+    pub(crate) authentication: Option<Authentication>,
     pub(crate) clean_start: bool,
     pub(crate) session_expiry: Option<Duration>,
     pub(crate) on_session_lost: OnSessionLost,
@@ -115,6 +119,7 @@ impl Options {
             username,
             password: password.map(|password| Secret(password.into_bytes())),
             credentials_from_host: false,
+            authentication: None,
             clean_start: true,
             session_expiry: None,
             on_session_lost: OnSessionLost::default(),

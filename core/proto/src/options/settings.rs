@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Credentials, Header, OnSessionLost, Options, ProtocolVersion, QueueOptions, ReconnectOptions,
-    RedirectOptions, ResponseSettings, Responses, Server, Will,
+    Authentication, AuthenticationSettings, Credentials, Header, OnSessionLost, Options, ProtocolVersion,
+    QueueOptions, ReconnectOptions, RedirectOptions, ResponseSettings, Responses, Server, Will,
 };
 use crate::codec::{self, UserProperties, Version};
 use crate::error::{Error, ErrorKind};
@@ -22,6 +22,7 @@ pub struct Settings {
     pub(crate) client_id: Utf8String,
     pub(crate) credentials: Credentials,
     pub(crate) credentials_from_host: bool,
+    pub(crate) authentication: Option<AuthenticationSettings>,
     pub(crate) clean_start: bool,
     /// As the user set it, in seconds; `u32::MAX` does not expire.
     pub(crate) session_expiry: Option<u32>,
@@ -94,6 +95,7 @@ impl Options {
             client_id: text("client_id", &self.client_id)?,
             credentials,
             credentials_from_host: self.credentials_from_host,
+            authentication: self.authentication.as_ref().map(Authentication::check).transpose()?,
             clean_start: self.clean_start,
             session_expiry: self.session_expiry.map(seconds),
             on_session_lost: self.on_session_lost,
@@ -127,6 +129,9 @@ impl Options {
             |what: &str| Err(Error::new(ErrorKind::Unsupported, format!("{what} needs MQTT 5")));
         if !self.user_properties.is_empty() {
             return unsupported("user_property");
+        }
+        if self.authentication.is_some() {
+            return unsupported("authentication");
         }
         if self.session_expiry.is_some() {
             return unsupported("session_expiry (with 3.1.1, clean_start decides whether the session lasts)");

@@ -10,6 +10,8 @@ use polymqtt_proto::reason::ReasonCode;
 use polymqtt_proto::text::Utf8String;
 use polymqtt_proto::topic::TopicFilter;
 
+use super::authenticate::BrokerAuthentication;
+
 /// The broker's limits and habits. The default offers everything, limits nothing and answers at once.
 ///
 /// May be changed while the broker runs; what CONNACK says holds from the next connection on.
@@ -51,6 +53,8 @@ pub struct BrokerConfig {
     pub remark: Option<AckProperties>,
     /// What it gives a client that asks for response information (v5; default nothing).
     pub response_information: Option<Utf8String>,
+    /// What it authenticates clients by that ask for it (v5; default nothing).
+    pub authentication: Option<BrokerAuthentication>,
     /// When acknowledgements leave (default at once).
     pub acks: AckPolicy,
 }
@@ -123,6 +127,7 @@ impl Default for BrokerConfig {
             tells_no_subscribers: false,
             remark: None,
             response_information: None,
+            authentication: None,
             acks: AckPolicy::Immediate,
         }
     }

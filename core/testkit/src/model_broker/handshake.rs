@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use polymqtt_proto::codec::{ConnAck, ConnAckProperties, Connect, Packet, Version};
+use polymqtt_proto::codec::{AuthProperties, ConnAck, ConnAckProperties, Connect, Packet, Version};
 use polymqtt_proto::qos::QoS;
 use polymqtt_proto::reason::ReasonCode;
 use polymqtt_proto::text::Utf8String;
@@ -23,8 +23,14 @@ impl ModelBroker {
         };
         link.version = connect.version;
         match behaviour {
-            OnConnect::Accept => self.accept(id, now, connect, false),
-            OnConnect::Mute => self.accept(id, now, connect, true),
+            OnConnect::Accept | OnConnect::Mute => {
+                link.mutes = matches!(behaviour, OnConnect::Mute);
+                if connect.properties.authentication_method.is_some() {
+                    self.authenticate(id, now, connect);
+                } else {
+                    self.accept(id, now, connect, &AuthProperties::default());
+                }
+            }
             OnConnect::Refuse(connack) => self.refuse(id, *connack),
             OnConnect::Drop => link.finish(),
             OnConnect::Silent => link.phase = Phase::Over,
@@ -42,17 +48,29 @@ impl ModelBroker {
         }
     }
 
-    fn accept(&mut self, id: LinkId, now: Timestamp, mut connect: Connect, mute: bool) {
+    pub(super) fn refuse_with(&mut self, id: LinkId, reason_code: ReasonCode) {
+        self.refuse(id, ConnAck { reason_code, ..ConnAck::default() });
+    }
+
+    /// Accepts the client, with the last word of its authentication.
+    pub(super) fn accept(
+        &mut self,
+        id: LinkId,
+        now: Timestamp,
+        mut connect: Connect,
+        last_word: &AuthProperties,
+    ) {
         if let Some(reason_code) = self.objection(now, id, &connect) {
             if reason_code == ReasonCode::UnsupportedProtocolVersion
                 && let Some(link) = self.links.get_mut(&id)
             {
                 link.version = Version::V311;
             }
-            self.refuse(id, ConnAck { reason_code, ..ConnAck::default() });
-            return;
+            return self.refuse_with(id, reason_code);
         }
         let mut properties = self.offer(&connect);
+        properties.authentication_method.clone_from(&last_word.authentication_method);
+        properties.authentication_data.clone_from(&last_word.authentication_data);
         if connect.client_id.is_empty() {
             self.assigned += 1;
             connect.client_id =
@@ -89,7 +107,7 @@ impl ModelBroker {
         let connack = ConnAck { session_present, reason_code: ReasonCode::Success, properties };
         link.send(&Packet::ConnAck(Box::new(connack)));
         link.phase = Phase::Connected;
-        link.mute = mute;
+        link.mute = link.mutes;
         self.record.connections += 1;
         self.record.resumed += usize::from(session_present);
     }
@@ -107,9 +125,6 @@ impl ModelBroker {
                 Broken::new("MQTT-3.1.3-7 (3.1.1)", "no client identifier and no clean session"),
             );
             return Some(ReasonCode::ClientIdentifierNotValid);
-        }
-        if connect.properties.authentication_method.is_some() {
-            return Some(ReasonCode::BadAuthenticationMethod);
         }
         let will = connect.will.as_ref()?;
         if v5 && will.qos > self.config.maximum_qos {

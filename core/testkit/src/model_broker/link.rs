@@ -9,6 +9,7 @@ use polymqtt_proto::qos::PacketId;
 use polymqtt_proto::text::Utf8String;
 use polymqtt_proto::time::Timestamp;
 
+use super::authenticate::{BrokerAuthentication, Exchange};
 use super::config::BrokerConfig;
 
 /// Names a connection; never used twice.
@@ -19,6 +20,8 @@ pub struct LinkId(pub(super) u64);
 pub(super) enum Phase {
     /// No CONNECT yet.
     Opened,
+    /// CONNECT came, its authentication is under way.
+    Authenticating,
     /// CONNACK was sent.
     Connected,
     /// Nothing that arrives is looked at any more.
@@ -36,10 +39,15 @@ pub(super) struct Link {
     pub(super) output: BytesMut,
     pub(super) wants_close: bool,
     pub(super) mute: bool,
+    /// Whether it is mute after its CONNACK.
+    pub(super) mutes: bool,
     /// The configuration as CONNACK told it.
     pub(super) offered: BrokerConfig,
     /// Whether the client said goodbye.
     pub(super) said_goodbye: bool,
+    /// The method that CONNECT named, and where the exchange stands.
+    pub(super) authenticates_by: Option<BrokerAuthentication>,
+    pub(super) exchange: Option<Exchange>,
     pub(super) keep_alive: Duration,
     pub(super) last_heard: Timestamp,
     pub(super) will: Option<Will>,
@@ -78,8 +86,11 @@ impl Link {
             output: BytesMut::new(),
             wants_close: false,
             mute: false,
+            mutes: false,
             offered,
             said_goodbye: false,
+            authenticates_by: None,
+            exchange: None,
             keep_alive: Duration::ZERO,
             last_heard: now,
             will: None,

@@ -5,6 +5,7 @@
 //! It shares nothing with the client but the codec.
 
 mod acknowledge;
+mod authenticate;
 mod config;
 mod deliver;
 mod handshake;
@@ -31,6 +32,7 @@ use polymqtt_proto::text::Utf8String;
 use polymqtt_proto::time::Timestamp;
 use polymqtt_proto::topic::TopicFilter;
 
+pub use authenticate::{AuthenticationFault, BrokerAuthentication, BrokerMethod};
 pub use config::{AckPolicy, BrokerConfig, OnConnect, Overlapping};
 pub use link::LinkId;
 pub use message::BrokerMessage;
@@ -165,6 +167,12 @@ impl ModelBroker {
                 let what = format!("{} as the first packet", other.packet_type());
                 self.fail(now, id, ReasonCode::ProtocolError, Broken::new("MQTT-3.1.0-1", what));
             }
+            (Some(Phase::Authenticating), other)
+                if !matches!(other, Packet::Auth(_) | Packet::Disconnect(_)) =>
+            {
+                let what = format!("{} before CONNACK", other.packet_type());
+                self.fail(now, id, ReasonCode::ProtocolError, Broken::new("MQTT-3.1.2-30", what));
+            }
             (_, Packet::Connect(_)) => {
                 let broken = Broken::new("MQTT-3.1.0-2", "a second CONNECT");
                 self.fail(now, id, ReasonCode::ProtocolError, broken);
@@ -181,10 +189,7 @@ impl ModelBroker {
                 self.send(id, &Packet::PingResp);
             }
             (_, Packet::Disconnect(disconnect)) => self.goodbye(id, now, &disconnect),
-            (_, Packet::Auth(_)) => {
-                let broken = Broken::new("MQTT-4.12.0-7", "AUTH without an authentication method in CONNECT");
-                self.fail(now, id, ReasonCode::ProtocolError, broken);
-            }
+            (_, Packet::Auth(auth)) => self.auth(id, now, &auth),
             (_, other) => {
                 let what = format!("{} from a client", other.packet_type());
                 self.fail(now, id, ReasonCode::ProtocolError, Broken::new("MQTT-4.13.1-1", what));

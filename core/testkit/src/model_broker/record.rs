@@ -33,6 +33,10 @@ pub struct Record {
     pub connects: Vec<polymqtt_proto::codec::Connect>,
     /// Packets other than PUBLISH in which a client said something to people or programs, in order.
     pub remarks: Vec<polymqtt_proto::codec::Packet>,
+    /// The AUTHs that arrived, in order.
+    pub auths: Vec<polymqtt_proto::codec::Auth>,
+    /// Re-authentications that succeeded.
+    pub reauthentications: usize,
     /// Reason codes of DISCONNECTs from clients, in order.
     pub disconnects: Vec<polymqtt_proto::reason::ReasonCode>,
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use polymqtt_proto::Record;
 use polymqtt_proto::engine::{
-    Action, Completion, Engine, Event, Request, RequestId, StreamId, Token, Transmit,
+    Action, Answer, Completion, Engine, Event, Request, RequestId, StreamId, Token, Transmit,
 };
 use polymqtt_proto::error::{Error, ErrorKind};
 use polymqtt_proto::message::Message;
@@ -50,6 +50,10 @@ pub struct World {
     pub received: Vec<(StreamId, Message)>,
     /// Events of the engine, in order.
     pub events: Vec<Event>,
+    /// Whether keys are derived and randomness is given at once, as by any host (default yes).
+    pub answers: bool,
+    /// How often keys were derived.
+    pub derivations: usize,
     /// Questions of the engine that are not answered yet.
     pub requests: VecDeque<(RequestId, Request)>,
     /// Where the engine was told to connect to, in order.
@@ -112,6 +116,8 @@ impl World {
             takes_messages: false,
             received: Vec::new(),
             events: Vec::new(),
+            answers: true,
+            derivations: 0,
             requests: VecDeque::new(),
             opened: Vec::new(),
             settings,
@@ -284,8 +290,9 @@ impl World {
         while let Some(event) = self.engine.poll_event() {
             self.events.push(event);
         }
-        while let Some(request) = self.engine.poll_request() {
-            self.requests.push_back(request);
+        while let Some((id, request)) = self.engine.poll_request() {
+            self.ask(id, request);
+            busy = true;
         }
         while let Some((number, record)) = self.engine.poll_journal() {
             if let Some(store) = &mut self.journal {
@@ -309,6 +316,20 @@ impl World {
             busy = true;
         }
         busy
+    }
+
+    fn ask(&mut self, id: RequestId, request: Request) {
+        match request {
+            Request::Randomness if self.answers => {
+                let random = std::array::from_fn(|_| self.rng.u8(..));
+                self.engine.answer(self.now, id, Answer::Randomness(random));
+            }
+            Request::DeriveKeys(derivation) if self.answers => {
+                self.derivations += 1;
+                self.engine.answer(self.now, id, Answer::Keys(derivation.derive()));
+            }
+            other => self.requests.push_back((id, other)),
+        }
     }
 
     /// Takes everything that a stream has.
@@ -441,6 +462,12 @@ impl World {
     fn read(&mut self) -> bool {
         let now = self.now;
         let mut busy = false;
+        if self.engine.has_unhandled()
+            && let Some(current) = &mut self.current
+        {
+            self.engine.handle_bytes(now, &mut current.received);
+            busy = true;
+        }
         while self.engine.wants_read()
             && let Some(current) = &mut self.current
             && let Some(wire) = self.wires.get_mut(&current.link)

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod acks;
+mod authenticate;
 mod backpressure;
 mod bad_bytes;
 mod connect;

@@ -13,7 +13,7 @@ use crate::support::{connected, millis, options, secs, world};
 const USE_ANOTHER: ReasonCode = ReasonCode::UseAnotherServer;
 const MOVED: ReasonCode = ReasonCode::ServerMoved;
 
-fn sent_to(reason_code: ReasonCode, reference: &str) -> OnConnect {
+pub(crate) fn sent_to(reason_code: ReasonCode, reference: &str) -> OnConnect {
     let properties = ConnAckProperties {
         server_reference: Some(reference.try_into().unwrap()),
         ..ConnAckProperties::default()

@@ -10,10 +10,14 @@ use std::time::Duration;
 use polymqtt_proto::codec::{ConnAck, ConnAckProperties, Version};
 use polymqtt_proto::engine::{Completion, Event, StreamId, Token};
 use polymqtt_proto::error::ErrorKind;
-use polymqtt_proto::options::{Options, QueueOptions, ReconnectOptions, RedirectOptions};
+use polymqtt_proto::options::{
+    Authentication, Options, QueueOptions, ReconnectOptions, RedirectOptions, Scram,
+};
 use polymqtt_proto::qos::QoS;
 use polymqtt_proto::reason::ReasonCode;
-use polymqtt_testkit::model_broker::{AckPolicy, BrokerConfig, BrokerMessage, OnConnect, Overlapping};
+use polymqtt_testkit::model_broker::{
+    AckPolicy, BrokerAuthentication, BrokerConfig, BrokerMessage, OnConnect, Overlapping,
+};
 use polymqtt_testkit::pipe::PipeConfig;
 use polymqtt_testkit::world::{World, request};
 
@@ -38,6 +42,7 @@ struct Counts {
     received: usize,
     responses: usize,
     unmatched_responses: u64,
+    reauthenticated: usize,
 }
 
 impl AddAssign for Counts {
@@ -53,6 +58,7 @@ impl AddAssign for Counts {
         self.received += other.received;
         self.responses += other.responses;
         self.unmatched_responses += other.unmatched_responses;
+        self.reauthenticated += other.reauthenticated;
     }
 }
 
@@ -91,6 +97,7 @@ fn play(crashes: bool) {
         assert!(counts.redirects > 100, "{counts:?}");
         assert!(!crashes || counts.crashes > 100, "{counts:?}");
         assert!(counts.responses > 1_000 && counts.unmatched_responses > 100, "{counts:?}");
+        assert!(counts.reauthenticated > 100, "{counts:?}");
     }
     assert!(failed.is_empty(), "seeds that failed, replay with POLYMQTT_SEED=<seed>: {failed:?}");
 }
@@ -129,6 +136,8 @@ struct Episode {
     last_before_loss: usize,
     crashes: bool,
     v5: bool,
+    /// Whether connections authenticate by SCRAM.
+    scram: bool,
     /// How much had arrived at both ends when it was last looked at.
     checked: (usize, usize),
     counts: Counts,
@@ -142,7 +151,14 @@ impl Episode {
         if !v5 {
             options = options.version(Version::V311).clean_start(false);
         }
-        let mut world = World::new(options.check().unwrap(), broker_config(&mut rng), rng.u64(..));
+        let mut broker = broker_config(&mut rng);
+        let scram = v5 && rng.u8(..3) == 0;
+        if scram {
+            let client = Scram::new("user", "pencil").iterations(1..=10);
+            options = options.authentication(Authentication::ScramSha256(client));
+            broker.authentication = Some(BrokerAuthentication::scram("pencil", 3));
+        }
+        let mut world = World::new(options.check().unwrap(), broker, rng.u64(..));
         world.network = network(&mut rng);
         if crashes || rng.u8(..4) == 0 {
             world.enable_journal(Duration::ZERO..=millis(rng.u64(0..30)));
@@ -162,6 +178,7 @@ impl Episode {
             last_before_loss: 0,
             crashes,
             v5,
+            scram,
             checked: (0, 0),
             counts: Counts::default(),
         }
@@ -178,6 +195,7 @@ impl Episode {
         let record = self.world.broker.record();
         self.counts.connections = record.connections;
         self.counts.resumed = record.resumed;
+        self.counts.reauthenticated = record.reauthentications;
     }
 
     /// Connects and subscribes; the outcome is awaited by nobody.
@@ -204,6 +222,7 @@ impl Episode {
             }
             90..=92 => self.counts.cuts += usize::from(self.world.cut()),
             93 => self.counts.half_open += usize::from(self.world.half_open()),
+            94 | 97 | 98 if self.scram && self.rng.bool() => self.reauthenticate(),
             94 => {
                 self.world.reachable = false;
                 self.world.run_for(secs(1));
@@ -329,6 +348,16 @@ impl Episode {
             && self.world.engine.cancel(self.world.now, *token)
         {
             self.sent.get_mut(token).unwrap().excused = true;
+        }
+    }
+
+    /// Started by either side; the outcome concerns nobody.
+    fn reauthenticate(&mut self) {
+        if self.rng.bool() {
+            self.world.broker.send_auth("c", ReasonCode::ReAuthenticate);
+        } else if self.world.engine.grant().is_some() {
+            let token = self.world.token();
+            self.world.engine.reauthenticate(self.world.now, token).unwrap();
         }
     }
 
