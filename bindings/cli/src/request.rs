@@ -50,8 +50,8 @@ pub(crate) struct RequestArgs {
     #[arg(short = 'q', long, value_name = "QOS", default_value = "1", value_parser = values::qos, help_heading = "Request")]
     qos: QoS,
 
-    /// Seconds that an answer may take; without one by then, exit code 5
-    #[arg(short = 'W', long, value_name = "SECONDS", default_value = "30", value_parser = values::seconds, help_heading = "Request")]
+    /// Time that an answer may take; without one by then, exit code 5
+    #[arg(short = 'W', long, value_name = "TIME", default_value = "30", value_parser = values::seconds, help_heading = "Request")]
     timeout: Duration,
 
     /// Ask so many times, each time after the answer before

@@ -46,8 +46,8 @@ pub(crate) struct RespondArgs {
     #[arg(short = 'j', long, value_name = "NUMBER", conflicts_with_all = ["message", "echo"], value_parser = clap::value_parser!(u16).range(1..), help_heading = "Answer")]
     jobs: Option<u16>,
 
-    /// Seconds that a command may take before it is killed
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = values::seconds, help_heading = "Answer")]
+    /// Time that a command may take before it is killed
+    #[arg(long, value_name = "TIME", default_value = "30", value_parser = values::seconds, help_heading = "Answer")]
     command_timeout: Duration,
 
     /// Keep the line feed at the end of what a command writes
@@ -66,8 +66,8 @@ pub(crate) struct RespondArgs {
     #[arg(short = 'C', long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Requests")]
     count: Option<u64>,
 
-    /// Seconds after which to end; with exit code 5 if no request, or fewer than --count, came
-    #[arg(short = 'W', long, value_name = "SECONDS", value_parser = values::seconds, help_heading = "Requests")]
+    /// Time after which to end; with exit code 5 if no request, or fewer than --count, came
+    #[arg(short = 'W', long, value_name = "TIME", value_parser = values::seconds, help_heading = "Requests")]
     timeout: Option<Duration>,
 
     /// Write each request as a line of JSON; the form is below

@@ -18,7 +18,7 @@ pub(crate) struct SessionArgs {
     #[arg(short = 'c', long, alias = "disable-clean-session", alias = "no-clean")]
     no_clean_start: bool,
 
-    /// How long, or `never`, until the server ends the session after the end (MQTT 5) [default: at once]
+    /// How long the server keeps the session after the end, or `never` to let it last (MQTT 5) [default: at once]
     #[arg(short = 'x', long, value_name = "TIME", alias = "session-expiry-interval", value_parser = values::session_expiry)]
     session_expiry: Option<Duration>,
 

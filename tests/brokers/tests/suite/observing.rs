@@ -1,8 +1,8 @@
 //! What `tracing` is told, and what it is never told.
 
 use bytes::Bytes;
-use polymqtt::{Client, ConnectionPhase, Event, Options, QoS, Version, Will};
-use polymqtt_broker_tests::{Collector, ScriptedServer, bounded, quick};
+use polymqtt::{Attempt, Client, ConnectionPhase, Credentials, Event, Options, QoS, Version, Will};
+use polymqtt_broker_tests::{Collector, Embedded, ScriptedServer, bounded, quick};
 use tracing::Level;
 
 const CLIENT: &str = "polymqtt";
@@ -150,6 +150,26 @@ async fn a_large_message_is_a_line_like_any_other() {
     assert!(lines[2].starts_with("-> PUBLISH id=1 qos=1 topic=\"t\""), "{}", lines[2]);
     assert!(lines[2].contains(" 3145728 bytes"), "{}", lines[2]);
     assert_eq!(lines[3], "<- PUBACK id=1");
+}
+
+#[tokio::test]
+async fn neither_headers_nor_provided_tokens_are_told() {
+    let (collector, _guard) = Collector::start(Level::TRACE);
+    bounded("headers", async {
+        let broker = Embedded::start().await;
+        let url = format!("ws://127.0.0.1:{}/mqtt?token=s3cret-query", broker.websocket_port());
+        let options =
+            Options::new(&url).unwrap().client_id("observed").websocket_header("X-Key", "s3cret-header");
+        let provided = |_: Attempt| async {
+            Ok(Credentials::new("ann", "s3cret-password")?.header("Authorization", "Bearer s3cret-token"))
+        };
+        let client = Client::connect(options).credentials(provided).await.unwrap();
+        client.publish("t", "s3cret-payload").qos(QoS::ExactlyOnce).await.unwrap();
+        client.disconnect().await.unwrap();
+    })
+    .await;
+    assert!(messages(&collector, PACKETS).iter().any(|(_, line)| line == "<- PUBCOMP id=1"));
+    assert!(!collector.everything().contains("s3cret"), "{}", collector.everything());
 }
 
 #[tokio::test]
