@@ -187,3 +187,18 @@ impl Trace {
         self.connection = Span::none();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dropped_messages_become_one_event() {
+        let dropped = |outgoing, incoming| Event::Dropped { outgoing, incoming };
+        let mut untold = Untold::default();
+        [dropped(1, 0), dropped(2, 5), Event::SessionLost, dropped(1, 1)]
+            .into_iter()
+            .for_each(|event| untold.push(event));
+        assert_eq!(untold.0, [dropped(3, 5), Event::SessionLost, dropped(1, 1)]);
+    }
+}
