@@ -32,7 +32,7 @@
 //!   where nobody does, they cost nothing.
 //!
 //! Neither shows a password, token or payload. Programs that use `log` turn on the feature `log` of the crate `tracing`:
-//! it makes log records of all this while no `tracing` subscriber is there.
+//! while no `tracing` subscriber is there, it makes log records of the first target. Packets need a subscriber.
 //!
 //! Dropping any future of this crate is safe: giving up waiting never takes back what was accepted. A publish that
 //! was not accepted yet is not sent; a subscribe that was dropped before its answer is undone.

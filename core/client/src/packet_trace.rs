@@ -1,7 +1,7 @@
 //! The packets of a connection, told to `tracing`.
 
 use polymqtt_proto::codec::{LoggedPacket, PacketLog, PacketType};
-use tracing::{Level, Span, debug, enabled, trace};
+use tracing::{Level, Span, debug, event_enabled, trace};
 
 const TARGET: &str = "polymqtt::packet";
 
@@ -15,7 +15,7 @@ impl PacketTrace {
     /// For a connection that begins; `None` when nobody wants to know: that is asked once a connection, so that a read
     /// or write costs a branch.
     pub(crate) fn begin(connection: &Span) -> Option<Box<Self>> {
-        if !enabled!(target: TARGET, Level::DEBUG) {
+        if !event_enabled!(target: TARGET, Level::DEBUG) {
             return None;
         }
         Some(Box::new(Self { log: PacketLog::new(), connection: connection.clone() }))
