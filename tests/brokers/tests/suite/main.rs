@@ -8,6 +8,7 @@
     reason = "a test ends by panicking; clippy's own exception knows test functions only, not their helpers"
 )]
 
+mod acknowledging;
 mod blocking;
 mod bounds;
 mod cancelling;
@@ -18,6 +19,7 @@ mod disconnecting;
 mod faults;
 mod misbehaving_servers;
 mod observing;
+mod properties;
 mod providers;
 mod publishing;
 mod redirects;
@@ -26,6 +28,7 @@ mod roads;
 mod sessions;
 mod subscribing;
 mod tls;
+mod topic_aliases;
 mod unclaimed;
 mod versions;
 mod websockets;
