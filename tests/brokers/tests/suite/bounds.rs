@@ -136,3 +136,22 @@ async fn publishers_wait_for_room_in_order() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_full_stream_does_not_keep_the_awaited_one_from_its_message() {
+    each(async |case| {
+        let (client, publisher) = (case.connect().await, case.connect().await);
+        for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
+            let full = client.subscribe("full").stream(tiny()).await.unwrap();
+            let mut awaited = client.subscribe("awaited").qos(qos).await.unwrap();
+            for n in 0..20_u8 {
+                publisher.publish("full", vec![n]).await.unwrap();
+            }
+            publisher.publish("awaited", "here").qos(QoS::AtLeastOnce).await.unwrap();
+            assert_eq!(awaited.recv().await.unwrap().unwrap().text(), Ok("here"));
+            full.unsubscribe().await.unwrap();
+            awaited.unsubscribe().await.unwrap();
+        }
+    })
+    .await;
+}

@@ -53,3 +53,24 @@ async fn a_client_that_is_taken_over_stops_and_says_why() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn clients_that_take_each_others_session_over_are_told() {
+    each(async |case| {
+        // In version 5 the embedded broker says why, and the loser stops; mosquitto never does.
+        if case.is_v5() && matches!(case.broker, Broker::Embedded(_)) {
+            return;
+        }
+        let first = Client::connect(case.options().client_id("twin")).await.unwrap();
+        let mut events = first.events();
+        let _second = Client::connect(case.options().client_id("twin")).await.unwrap();
+        loop {
+            match events.recv().await.unwrap() {
+                Event::Flapping { connections } => break assert_eq!(connections, 3),
+                Event::Disconnected { retry_in, .. } => assert!(retry_in.is_some()),
+                _ => {}
+            }
+        }
+    })
+    .await;
+}

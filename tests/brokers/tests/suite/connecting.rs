@@ -1,5 +1,7 @@
 //! Connecting: what is granted, and each way to fail as itself.
 
+use std::time::Duration;
+
 use polymqtt::{Client, ErrorKind, Event, Options, ReasonCode, Version};
 use polymqtt_broker_tests::{
     Broker, Embedded, Mosquitto, PASSWORD, ScriptedServer, Setup, USER, VERSIONS, bounded, each, options,
@@ -124,7 +126,7 @@ async fn a_server_that_closes_before_connack() {
 #[tokio::test]
 async fn a_server_that_never_answers_is_given_up() {
     let server = ScriptedServer::start().await;
-    let brief = std::time::Duration::from_millis(50);
+    let brief = Duration::from_millis(50);
     let connecting = Client::connect(options(&server.url(), Version::V5).connect_timeout(brief));
     let error = bounded("connect", connecting).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
@@ -164,6 +166,29 @@ async fn events_tell_of_each_connection() {
             }
         }
         assert_eq!(events.recv().await, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn connecting_gives_a_first_round_trip() {
+    each(async |case| {
+        let client = Client::connect(case.options()).prepare().unwrap();
+        assert_eq!(client.metrics().round_trip, None);
+        client.start().await.unwrap();
+        assert!(client.metrics().round_trip.unwrap() > Duration::ZERO);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_server_sets_instead_is_granted() {
+    let broker = Mosquitto::start("max_keepalive 30\nauto_id_prefix given-\nmax_inflight_messages 7");
+    bounded("grant", async {
+        let client = Client::connect(options(&broker.url(), Version::V5)).await.unwrap();
+        let grant = client.connected().unwrap();
+        assert_eq!((grant.keep_alive, grant.limits.receive_maximum), (30, 7));
+        assert!(grant.client_id.as_str().starts_with("given-"), "{}", grant.client_id.as_str());
     })
     .await;
 }
