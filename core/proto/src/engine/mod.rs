@@ -21,6 +21,7 @@ mod deadlines;
 mod dispatch;
 mod flapping;
 mod goodbye;
+mod handshake;
 mod headers;
 mod journal;
 mod life;
