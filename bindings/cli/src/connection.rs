@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use polymqtt::{Client, DisconnectOptions, Options, ProtocolVersion};
 
+use crate::authentication::AuthenticationArgs;
 use crate::exit::Failure;
 use crate::limits::LimitArgs;
 use crate::notes::NoteArgs;
@@ -42,6 +43,9 @@ pub(crate) struct ConnectionArgs {
     /// The password; POLYMQTT_PASSWORD keeps it out of the list of processes [env: POLYMQTT_PASSWORD]
     #[arg(short = 'P', long, value_name = "PASSWORD", alias = "pw")]
     password: Option<String>,
+
+    #[command(flatten)]
+    authentication: AuthenticationArgs,
 
     /// The version of MQTT: 5, 3.1.1, or auto for 3.1.1 where the server does not speak 5
     #[arg(short = 'V', long, value_name = "VERSION", default_value = "5", alias = "mqtt-version", value_parser = values::version)]
@@ -134,6 +138,7 @@ impl ConnectionArgs {
         if let Some(password) = self.password(environment) {
             options = options.password(password.as_bytes());
         }
+        options = self.authentication.apply(options)?;
         if let Some(will) = self.will.will()? {
             options = options.will(will);
         }
@@ -304,6 +309,20 @@ mod tests {
         ] {
             assert_eq!(arguments(words).password(&environment), expected);
         }
+    }
+
+    #[test]
+    fn scram_takes_the_credentials_wherever_they_are() {
+        let environment = Environment { url: None, password: Some("of-environment".to_owned()) };
+        let scram = ["--auth", "scram-sha-256"];
+        for words in [&["-u", "n"][..], &["-u", "n", "-P", "p"], &["-L", "mqtt://n:p@host"]] {
+            let options = arguments(&[&scram, words].concat()).options(&environment).unwrap();
+            assert!(options.check().is_ok(), "{words:?}");
+        }
+        let failure = arguments(&scram).options(&environment).unwrap_err();
+        assert_eq!(failure.exit, Exit::Usage);
+        let v311 = arguments(&[&scram[..], &["-V", "3.1.1", "-u", "n"]].concat());
+        assert!(v311.options(&environment).unwrap().check().is_err());
     }
 
     #[test]

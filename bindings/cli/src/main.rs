@@ -1,6 +1,7 @@
 //! The `polymqtt` command: publish, subscribe, ask, answer and run a broker from the shell.
 
 mod arguments;
+mod authentication;
 mod broker;
 mod broker_log;
 mod connection;

@@ -97,6 +97,14 @@ impl Client {
         self.0.connected()
     }
 
+    /// Authenticates again on the connection as it stands; see [`crate::Client::reauthenticate`].
+    ///
+    /// # Errors
+    /// As [`crate::Client::reauthenticate`].
+    pub fn reauthenticate(&self) -> Result<(), Error> {
+        wait(self.0.reauthenticate())
+    }
+
     /// Publishes, and waits for the acknowledgement; see [`crate::Client::publish`].
     ///
     /// # Errors

@@ -179,6 +179,32 @@ impl Client {
         }
     }
 
+    /// Authenticates again on the connection as it stands (v5, section 4.12.1), as before a token expires, by the method
+    /// of [`Options::authentication`] or [`Connect::authenticator`]. Messages flow on meanwhile. A server that asks for
+    /// it is answered without this call. Dropping the future gives up waiting only.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] when the connection does not authenticate by a method, [`ErrorKind::Transport`] when
+    /// there is none: connecting authenticates anyway. A failure on the way ends the connection, with its error;
+    /// reconnecting follows as for any other. Where the authenticator fails to begin, the connection goes on.
+    pub async fn reauthenticate(&self) -> Result<(), Error> {
+        let shared = self.shared();
+        let now = shared.now();
+        let token = shared.with(|state, wakes| {
+            let token = state.operations.start();
+            let started = state.engine.reauthenticate(now, token);
+            state.kick_to_ask(wakes);
+            if started.is_err() {
+                state.operations.forget(token);
+            }
+            started.map(|()| token)
+        })??;
+        match (Operation { shared, token }).wait().await? {
+            Completion::Reauthenticated(outcome) => outcome,
+            _ => Err(Error::new(ErrorKind::Closed, "the operation was another one")),
+        }
+    }
+
     /// Subscribes to a filter, or several: set what differs from the defaults, then await it for the stream of
     /// messages.
     ///

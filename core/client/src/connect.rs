@@ -8,8 +8,9 @@ use std::sync::Arc;
 use polymqtt_proto::error::Error;
 #[cfg(doc)]
 use polymqtt_proto::error::ErrorKind;
-use polymqtt_proto::options::Options;
+use polymqtt_proto::options::{Authentication, Options};
 
+use crate::authenticator::Authenticator;
 use crate::client::Client;
 use crate::credentials::CredentialsProvider;
 
@@ -24,6 +25,7 @@ pub struct Connect {
 #[derive(Default)]
 pub(crate) struct Hooks {
     pub(crate) credentials: Option<Arc<dyn CredentialsProvider>>,
+    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
 }
 
 impl Connect {
@@ -50,6 +52,35 @@ impl Connect {
     pub fn credentials(mut self, provider: impl CredentialsProvider) -> Self {
         self.options = self.options.map(|options| options.credentials_from_host(true));
         self.hooks.credentials = Some(Arc::new(provider));
+        self
+    }
+
+    /// Authenticates by this method (v5, section 4.12), which the program speaks itself, in place of the options'
+    /// [`authentication`](Options::authentication). See [`Authenticator`].
+    ///
+    /// ```no_run
+    /// # use polymqtt::{AuthenticationReply, AuthenticationStage, Client, Error, ErrorKind};
+    /// # fn answer_to(challenge: &[u8]) -> Vec<u8> { challenge.to_vec() }
+    /// # fn is_proof(data: &[u8]) -> bool { true }
+    /// # async fn example() -> Result<(), Error> {
+    /// let client = Client::connect("mqtts://broker.example")
+    ///     .authenticator("CHALLENGE", async |step| {
+    ///         let data = step.data.unwrap_or_default();
+    ///         match step.stage {
+    ///             AuthenticationStage::Start | AuthenticationStage::Restart => Ok(AuthenticationReply::new("device-7")),
+    ///             AuthenticationStage::Continue => Ok(AuthenticationReply::new(answer_to(&data))),
+    ///             AuthenticationStage::Complete if is_proof(&data) => Ok(AuthenticationReply::default()),
+    ///             AuthenticationStage::Complete => Err(Error::new(ErrorKind::NotAuthorized, "not our server")),
+    ///         }
+    ///     })
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn authenticator(mut self, method: &str, authenticator: impl Authenticator) -> Self {
+        let method = Authentication::Method(method.to_owned());
+        self.options = self.options.map(|options| options.authentication(method));
+        self.hooks.authenticator = Some(Arc::new(authenticator));
         self
     }
 
@@ -80,6 +111,7 @@ impl fmt::Debug for Connect {
         f.debug_struct("Connect")
             .field("options", options)
             .field("credentials", &hooks.credentials.is_some())
+            .field("authenticator", &hooks.authenticator.is_some())
             .finish()
     }
 }

@@ -2,13 +2,9 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use polymqtt_proto::engine::{Answer, RequestId};
-use polymqtt_proto::error::{Error, ErrorKind};
+use polymqtt_proto::error::Error;
 use polymqtt_proto::options::{Credentials, Server};
-use tokio::task::JoinHandle;
 
 /// An attempt to connect that credentials are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,47 +38,5 @@ where
 {
     fn credentials(&self, attempt: Attempt) -> ProvidedCredentials {
         Box::pin(self(attempt))
-    }
-}
-
-/// A provider at work for one attempt; dropping this ends it.
-#[derive(Debug)]
-pub(crate) struct Asking {
-    request: RequestId,
-    task: JoinHandle<Result<Credentials, Error>>,
-}
-
-impl Asking {
-    /// Starts the provider's task. The provider's own code runs within it only: a panic is caught there.
-    pub(crate) fn start(
-        request: RequestId,
-        provider: &Arc<dyn CredentialsProvider>,
-        attempt: Attempt,
-    ) -> Self {
-        let provider = Arc::clone(provider);
-        let task = tokio::spawn(async move { provider.credentials(attempt).await });
-        Self { request, task }
-    }
-
-    /// The request that waits for it.
-    pub(crate) fn request(&self) -> RequestId {
-        self.request
-    }
-
-    /// The engine's answer, once.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
-        Pin::new(&mut self.task).poll(cx).map(|outcome| match outcome {
-            Ok(Ok(credentials)) => Answer::Credentials(credentials),
-            Ok(Err(error)) => Answer::Failed(error),
-            Err(_panicked) => {
-                Answer::Failed(Error::new(ErrorKind::Unsupported, "the provider of credentials has panicked"))
-            }
-        })
-    }
-}
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }

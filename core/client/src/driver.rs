@@ -12,14 +12,14 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
-use polymqtt_proto::engine::{Action, Answer, Engine, Request, RequestId, Transmit};
+use polymqtt_proto::engine::{Action, Answer, Engine, RequestId, Transmit};
 use polymqtt_proto::error::{Error, ErrorKind};
 use polymqtt_proto::time::Timestamp;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::Sleep;
 
+use crate::asking::Asking;
 use crate::connect::Hooks;
-use crate::credentials::{Asking, Attempt};
 use crate::packet_trace::PacketTrace;
 use crate::publish::make_room;
 use crate::shared::Shared;
@@ -162,7 +162,7 @@ impl Driver {
             deadline: state.engine.deadline(),
             ended: state.engine.is_ended() && matches!(self.link, Link::None),
         };
-        // A provider that nobody waits for any more is ended.
+        // A question that nobody waits for any more is ended.
         let unasked = self.asking.take_if(|asking| !state.engine.is_asking(asking.request()));
         drop(state);
         drop(unasked);
@@ -170,23 +170,9 @@ impl Driver {
         self.trace.tell();
         self.wakes.wake();
         for (id, request) in asked {
-            self.ask(id, request);
+            self.asking = Some(Asking::start(id, request, &self.hooks));
         }
         Some(turn)
-    }
-
-    /// Puts a question of the engine to whom the user named for it.
-    fn ask(&mut self, id: RequestId, request: Request) {
-        match (request, &self.hooks.credentials) {
-            (Request::Credentials { server, attempt: number }, Some(provider)) => {
-                self.asking = Some(Asking::start(id, provider, Attempt { server, number }));
-            }
-            _ => {
-                let error =
-                    Error::new(ErrorKind::Unsupported, "this client has nobody to ask for credentials");
-                self.news.answer = Some((id, Answer::Failed(error)));
-            }
-        }
     }
 
     /// What the asked have answered.
@@ -443,6 +429,7 @@ impl Future for Driver {
             // Whatever came up since the turn had nobody to wake: look again before the rest.
             let writable = matches!(driver.link, Link::Open(_)) && driver.outgoing.is_empty();
             let missed = state.engine.has_actions()
+                || state.engine.has_questions()
                 || state.engine.has_unhandled()
                 || (writable && state.engine.has_transmit())
                 || state.engine.wants_read() != turn.reading

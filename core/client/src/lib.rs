@@ -37,6 +37,8 @@
 //! Dropping any future of this crate is safe: giving up waiting never takes back what was accepted. A publish that
 //! was not accepted yet is not sent; a subscribe that was dropped before its answer is undone.
 
+mod asking;
+mod authenticator;
 pub mod blocking;
 mod client;
 mod connect;
@@ -57,6 +59,7 @@ mod transport;
 mod unsubscribe;
 mod wakes;
 
+pub use authenticator::{Authenticating, Authenticator};
 pub use client::{Client, IntoFilters};
 pub use connect::{Connect, Connecting};
 pub use credentials::{Attempt, CredentialsProvider, ProvidedCredentials};
@@ -71,7 +74,9 @@ pub use polymqtt_proto::codec::{
     AckProperties, PublishProperties, RetainHandling, SubscriptionOptions, UserProperties, Version,
     WillProperties,
 };
-pub use polymqtt_proto::connection::{Grant, Limits};
+pub use polymqtt_proto::connection::{
+    AuthenticationReply, AuthenticationStage, AuthenticationStep, Grant, Limits,
+};
 pub use polymqtt_proto::engine::{
     ConnectionPhase, DisconnectOptions, Event, Granted, Metrics, PublishAck, Status, StreamOptions,
     Undelivered, UnsubscribeAck, WhenStreamFull,
@@ -79,8 +84,8 @@ pub use polymqtt_proto::engine::{
 pub use polymqtt_proto::error::{Error, ErrorKind};
 pub use polymqtt_proto::message::{Acknowledgement, Message};
 pub use polymqtt_proto::options::{
-    ClientCertificate, Credentials, Header, OnSessionLost, Options, Pem, ProtocolVersion, QueueOptions,
-    ReconnectOptions, RedirectOptions, Scheme, Server, TlsOptions, WhenFull, Will,
+    Authentication, ClientCertificate, Credentials, Header, OnSessionLost, Options, Pem, ProtocolVersion,
+    QueueOptions, ReconnectOptions, RedirectOptions, Scheme, Scram, Server, TlsOptions, WhenFull, Will,
 };
 pub use polymqtt_proto::qos::QoS;
 pub use polymqtt_proto::reason::ReasonCode;

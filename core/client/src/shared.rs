@@ -171,6 +171,11 @@ impl State {
         }
     }
 
+    /// Wakes the driver for a question of the engine: those are too rare for [`State::kick`] to look for.
+    pub(crate) fn kick_to_ask(&mut self, wakes: &mut Wakes) {
+        wakes.push(self.parked.take().map(|parked| parked.waker));
+    }
+
     /// The driver has nothing to do until it is woken.
     pub(crate) fn park(&mut self, waker: &Waker, reading: bool) {
         self.parked = Some(Parked { waker: waker.clone(), deadline: self.engine.deadline(), reading });

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mqtt5::broker::auth::PasswordAuthProvider;
+use mqtt5::broker::auth_mechanisms::{ScramCredentialStore, ScramCredentials, ScramSha256AuthProvider};
 use mqtt5::broker::config::{StorageBackend, StorageConfig, TlsConfig, WebSocketConfig};
 use mqtt5::broker::{BrokerConfig, MqttBroker};
 use tokio::task::JoinHandle;
@@ -25,6 +26,8 @@ pub struct Embedded {
 pub struct Setup<'a> {
     /// Only [`USER`] with [`PASSWORD`] may connect.
     pub users: bool,
+    /// Only [`USER`] with [`PASSWORD`] may connect, by SCRAM-SHA-256.
+    pub scram: bool,
     /// The largest packet it takes, in bytes.
     pub maximum_packet_size: Option<usize>,
     /// Certificates for a TLS listener beside the plain one, and whether it asks clients for theirs.
@@ -63,6 +66,11 @@ impl Embedded {
             provider.add_user(USER, PASSWORD).expect("a valid password");
             broker = broker.with_auth_provider(Arc::new(provider));
         }
+        if setup.scram {
+            let credentials = ScramCredentials::from_password_and_salt(PASSWORD, b"some salt", 4096);
+            let store = Arc::new(OneUser(credentials));
+            broker = broker.with_auth_provider(Arc::new(ScramSha256AuthProvider::new(store)));
+        }
         let port = broker.local_addr().expect("an address").port();
         let tls_port = broker.tls_local_addr().map(|address| address.port());
         let websocket_port = broker.ws_local_addr().expect("an address").port();
@@ -94,6 +102,15 @@ impl Embedded {
     #[must_use]
     pub fn tls_port(&self) -> u16 {
         self.tls_port.expect("the broker was set up with TLS")
+    }
+}
+
+/// What the broker knows of [`USER`].
+struct OneUser(ScramCredentials);
+
+impl ScramCredentialStore for OneUser {
+    fn get_credentials(&self, username: &str) -> Option<ScramCredentials> {
+        (username == USER).then(|| self.0.clone())
     }
 }
 

@@ -236,6 +236,12 @@ impl Engine {
         self.questions.pop_front()
     }
 
+    /// Whether [`Engine::poll_request`] has something.
+    #[must_use]
+    pub fn has_questions(&self) -> bool {
+        !self.questions.is_empty()
+    }
+
     /// The next stream that has become readable, or has ended: told once, until [`Engine::receive`] has found it
     /// empty.
     pub fn poll_readable(&mut self) -> Option<StreamId> {

@@ -7,6 +7,8 @@ use super::settings::{invalid, text};
 use super::{Options, Secret};
 use crate::connection::scram;
 use crate::error::Error;
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::text::Utf8String;
 
 /// A method of enhanced authentication (v5, section 4.12).
@@ -93,6 +95,23 @@ impl Options {
     }
 }
 
+impl Options {
+    /// Proves user name and password by SCRAM-SHA-256 instead of sending them in CONNECT (v5): takes both out of the
+    /// options, or the URL, for [`Options::authentication`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidOption`] when one of them is missing, or the password is not text.
+    pub fn scram_sha256(mut self) -> Result<Self, Error> {
+        let (Some(username), Some(password)) = (self.username.take(), self.password.take()) else {
+            return Err(invalid("SCRAM-SHA-256 needs a user name and a password"));
+        };
+        let Ok(password) = String::from_utf8(password.0) else {
+            return Err(invalid("SCRAM-SHA-256 needs a password that is text"));
+        };
+        Ok(self.authentication(Authentication::ScramSha256(Scram::new(username, password))))
+    }
+}
+
 /// A checked method.
 #[derive(Debug, Clone)]
 pub(crate) enum AuthenticationSettings {
@@ -171,6 +190,19 @@ mod tests {
         assert_eq!(check(Authentication::Method("K".to_owned())), Ok(()));
         assert_eq!(check(Authentication::Method(String::new())), Err(ErrorKind::InvalidOption));
         assert_eq!(check(Authentication::Method("\0".to_owned())), Err(ErrorKind::InvalidOption));
+    }
+
+    #[test]
+    fn credentials_of_the_url_are_proved_instead_of_sent() {
+        let settings =
+            Options::new("mqtt://ann:pencil@localhost").unwrap().scram_sha256().unwrap().check().unwrap();
+        assert_eq!(settings.credentials, crate::options::Credentials::default());
+        let Some(AuthenticationSettings::ScramSha256(scram)) = settings.authentication else {
+            panic!("no authentication");
+        };
+        assert_eq!((&scram.username[..], &scram.password[..]), ("ann", "pencil"));
+        assert!(Options::new("mqtt://ann@localhost").unwrap().scram_sha256().is_err());
+        assert!(Options::new("mqtt://ann@localhost").unwrap().password(b"\xff").scram_sha256().is_err());
     }
 
     #[test]

@@ -22,6 +22,15 @@ fn bounded(test: impl FnOnce() + Send + 'static) {
 }
 
 #[test]
+fn authenticating_again_needs_a_method() {
+    bounded(|| {
+        let broker = Mosquitto::start("");
+        let client = Client::connect(broker.url()).unwrap();
+        assert_eq!(client.reauthenticate().unwrap_err().kind(), ErrorKind::Unsupported);
+    });
+}
+
+#[test]
 fn a_whole_life() {
     bounded(|| {
         let broker = Mosquitto::start("");

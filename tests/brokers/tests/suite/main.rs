@@ -9,6 +9,7 @@
 )]
 
 mod acknowledging;
+mod authenticating;
 mod blocking;
 mod bounds;
 mod cancelling;
