@@ -84,6 +84,9 @@ impl Engine {
             }
             self.put_ack(packet_type, &Ack::success(packet_id));
         }
+        if self.overrun {
+            self.overrun = self.inbound.outstanding() >= usize::from(self.settings.receive_maximum);
+        }
         let held = self.inbound.held() > 0;
         if held != self.acks_held || (held && left) {
             self.acks_held = held;

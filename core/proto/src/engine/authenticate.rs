@@ -80,6 +80,11 @@ impl Authenticating {
         matches!(self.exchange, Some(Exchange::Host(asked, _)) if asked == request)
     }
 
+    /// Whether an exchange waits for somebody.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.exchange.is_some()
+    }
+
     /// What it belongs to is going: answers are of no use any more.
     pub(super) fn connection_closing(&mut self) {
         self.method = None;

@@ -311,6 +311,7 @@ impl Engine {
         self.timers.set(Timer::KeepAlive, None);
         self.outbox.reset();
         self.inbound.connection_lost();
+        self.overrun = false;
         self.unclaimed.connection_lost();
         self.forget_subscribe_packets();
         self.fail_flushes(false, &error);

@@ -105,6 +105,8 @@ pub struct Engine {
 
     slots: Slots,
     inbound: Inbound,
+    /// Whether the server has sent more than this side's receive maximum, and not all of it is acknowledged.
+    overrun: bool,
     /// Whether an acknowledgement waits for an earlier one.
     acks_held: bool,
     journal: Journal,
@@ -158,6 +160,7 @@ impl Engine {
             unhandled: Frames::default(),
             slots: Slots::default(),
             inbound: Inbound::default(),
+            overrun: false,
             acks_held: false,
             journal: Journal::default(),
             accepted: 0,

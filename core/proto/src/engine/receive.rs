@@ -59,7 +59,8 @@ impl Engine {
     /// Reading pauses while QoS 0 messages fill a stream, but only as long as nothing of ours waits for the server, not
     /// even the reader of another stream: what is waited for travels behind those messages, and whoever waits may be
     /// the reader of the full stream. With version 3.1.1, which has no receive maximum, any messages pause reading once
-    /// they are beyond the stream's reserve, unless an operation waits.
+    /// they are beyond the stream's reserve, unless an operation waits; so they do where a server ignores the receive
+    /// maximum of version 5.
     #[must_use]
     #[inline]
     pub fn wants_read(&self) -> bool {
@@ -70,7 +71,8 @@ impl Engine {
     #[inline]
     pub(super) fn streams_have_room(&self) -> bool {
         let Subscriptions { full, beyond, hungry, .. } = &self.subscriptions;
-        (full.is_empty() && beyond.is_empty()) || self.awaits_server() || (*hungry > 0 && beyond.is_empty())
+        let bounded = beyond.is_empty() && !self.overrun;
+        (bounded && (full.is_empty() || *hungry > 0)) || self.awaits_server()
     }
 
     fn awaits_server(&self) -> bool {
@@ -79,6 +81,7 @@ impl Engine {
             || !self.queue.is_empty()
             || !self.flushes.is_empty()
             || !self.requests.is_empty()
+            || self.authenticating.is_under_way()
             || self.life.is_closing()
     }
 
@@ -147,17 +150,23 @@ impl Engine {
     }
 
     /// The server must not send more than the receive maximum of this side [MQTT-3.3.4-9]; version 3.1.1 has none.
+    ///
+    /// mosquitto 2.0.11 does, while it has a backlog: each acknowledgement brings two messages. Closing would bring the
+    /// same backlog again, for ever: reading pauses instead. Only where it can't, twice as many end the connection.
     #[inline]
-    fn check_receive_maximum(&self) -> Result<(), Error> {
-        let maximum = self.settings.receive_maximum;
-        if self.version() == Version::V5 && self.inbound.outstanding() >= usize::from(maximum) {
-            let what =
-                format!("the server sent more than {maximum} messages without waiting for acknowledgements");
-            return Err(
-                Error::new(ErrorKind::Protocol, what).with_reason_code(ReasonCode::ReceiveMaximumExceeded)
-            );
+    fn check_receive_maximum(&mut self) -> Result<(), Error> {
+        let maximum = usize::from(self.settings.receive_maximum);
+        if self.version() == Version::V311 || self.inbound.outstanding() < maximum {
+            return Ok(());
         }
-        Ok(())
+        self.overrun = true;
+        if self.inbound.outstanding() < 2 * maximum {
+            return Ok(());
+        }
+        let what = format!(
+            "the server sent more than twice the {maximum} messages that it may without waiting for acknowledgements"
+        );
+        Err(Error::new(ErrorKind::Protocol, what).with_reason_code(ReasonCode::ReceiveMaximumExceeded))
     }
 
     #[inline]

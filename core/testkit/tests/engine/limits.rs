@@ -1,5 +1,7 @@
 //! What the server grants is honoured before anything is sent; what it must not send ends the connection.
 
+use std::ops::RangeInclusive;
+
 use polymqtt_proto::codec::{SubscriptionOptions, Version};
 use polymqtt_proto::engine::SubscribeRequest;
 use polymqtt_proto::error::ErrorKind;
@@ -153,15 +155,38 @@ fn no_local_is_not_for_shared_subscriptions() {
     world.assert_clean();
 }
 
-#[test]
-fn a_server_that_ignores_our_receive_maximum_is_told_0x93() {
-    let mut world = connected(options().receive_maximum(2));
-    world.subscribe("a", Q1).unwrap();
-    for id in 1..=3_u8 {
-        // PUBLISH at QoS 1 to "a", without properties.
+/// PUBLISHes at QoS 1 to "a", as a server sends them that ignores the receive maximum.
+fn flood(world: &mut World, ids: RangeInclusive<u8>) {
+    for id in ids {
         world.broker.send_raw("c", &[0x32, 0x06, 0x00, 0x01, b'a', 0x00, id, 0x00]);
     }
     world.run_for(secs(2));
+}
+
+#[test]
+fn reading_pauses_where_a_server_ignores_our_receive_maximum() {
+    let mut world = connected(options().receive_maximum(2));
+    let stream = world.subscribe("a", Q1).unwrap();
+    flood(&mut world, 1..=50);
+    assert!(!world.engine.wants_read());
+    for _ in 0..50 {
+        world.receive(stream);
+    }
+    assert_eq!(world.try_receive(stream).unwrap(), None);
+    assert!(world.engine.wants_read());
+    assert_eq!((world.broker.record().connections, world.broker.record().disconnects.len()), (1, 0));
+}
+
+#[test]
+fn where_reading_can_not_pause_twice_the_receive_maximum_is_told_0x93() {
+    let mut world = connected(options().receive_maximum(2));
+    world.subscribe("a", Q1).unwrap();
+    // Something of ours waits for the server.
+    world.broker.config.acks = AckPolicy::Held;
+    world.publish(message("t", "x", Q1)).unwrap();
+    flood(&mut world, 1..=4);
+    assert!(world.broker.record().disconnects.is_empty());
+    flood(&mut world, 5..=5);
     assert_eq!(world.broker.record().disconnects, [ReasonCode::ReceiveMaximumExceeded]);
 }
 
