@@ -1,7 +1,7 @@
 //! Answers to received messages that are more than "taken".
 
 use polymqtt::{Acknowledgement, Client, ErrorKind, Message, QoS, ReasonCode, Subscription, Utf8String};
-use polymqtt_broker_tests::{Broker, Relay, each, options};
+use polymqtt_broker_tests::{Relay, each, options};
 
 const BOTH: [QoS; 2] = [QoS::AtLeastOnce, QoS::ExactlyOnce];
 
@@ -65,8 +65,7 @@ async fn a_refused_message_does_not_come_again() {
 #[tokio::test]
 async fn refusals_give_the_quota_back() {
     each(async |case| {
-        // mosquitto 2.0.11 takes each PUBACK for two, whatever its reason, and so exceeds the receive maximum.
-        if !case.is_v5() || matches!(case.broker, Broker::Mosquitto(_)) {
+        if !case.is_v5() {
             return;
         }
         let publisher = case.connect().await;

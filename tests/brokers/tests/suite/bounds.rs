@@ -1,5 +1,7 @@
 //! Bounded queues and streams: waiting, dropping, and never a deadlock.
 
+use std::time::Duration;
+
 use polymqtt::{Client, ErrorKind, Message, QoS, QueueOptions, StreamOptions, WhenFull};
 use polymqtt_broker_tests::{Mosquitto, VERSIONS, bounded, each, options};
 
@@ -152,6 +154,34 @@ async fn a_full_stream_does_not_keep_the_awaited_one_from_its_message() {
             full.unsubscribe().await.unwrap();
             awaited.unsubscribe().await.unwrap();
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_backlog_above_the_receive_maximum_comes_through_on_one_connection() {
+    // mosquitto 2.0.11 answers each acknowledgement by two messages as long as there is a backlog.
+    each(async |case| {
+        let lasting = || {
+            let options = case.options().client_id("slow").clean_start(false).receive_maximum(10);
+            if case.is_v5() { options.session_expiry(Duration::from_secs(600)) } else { options }
+        };
+        // What 3.1.1 has instead of a receive maximum is the server's: mosquitto keeps no more than so many waiting.
+        let backlog = 200_u8;
+        let client = Client::connect(lasting()).await.unwrap();
+        drop(client.subscribe("jobs").qos(QoS::AtLeastOnce).await.unwrap());
+        client.disconnect().await.unwrap();
+        let publisher = case.connect().await;
+        for n in 0..backlog {
+            publisher.publish("jobs", vec![n]).qos(QoS::AtLeastOnce).await.unwrap();
+        }
+        let client = Client::connect(lasting()).prepare().unwrap();
+        let mut stream = client.subscribe("jobs").qos(QoS::AtLeastOnce).declare().unwrap();
+        client.start().await.unwrap();
+        for n in 0..backlog {
+            assert_eq!(stream.recv().await.unwrap().unwrap().payload(), [n]);
+        }
+        assert_eq!(client.metrics().reconnects, 0);
     })
     .await;
 }
