@@ -18,7 +18,7 @@ pub(crate) fn report(client: &Client, command: &'static str, notes: &NoteArgs) {
             let matters = match &event {
                 Event::Disconnected { error: Some(_), .. } => !std::mem::replace(&mut lost, true),
                 Event::Connected { .. } => std::mem::take(&mut lost),
-                Event::Dropped { .. } | Event::Flapping { .. } => true,
+                Event::Dropped { .. } | Event::Flapping { .. } | Event::ReauthenticationFailed { .. } => true,
                 _ => false,
             };
             if matters {

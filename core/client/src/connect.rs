@@ -59,12 +59,12 @@ impl Connect {
     /// [`authentication`](Options::authentication). See [`Authenticator`].
     ///
     /// ```no_run
-    /// # use polymqtt::{AuthenticationReply, AuthenticationStage, Client, Error, ErrorKind};
+    /// # use polymqtt::{AuthenticationReply, AuthenticationStage, AuthenticationStep, Client, Error, ErrorKind};
     /// # fn answer_to(challenge: &[u8]) -> Vec<u8> { challenge.to_vec() }
     /// # fn is_proof(data: &[u8]) -> bool { true }
     /// # async fn example() -> Result<(), Error> {
     /// let client = Client::connect("mqtts://broker.example")
-    ///     .authenticator("CHALLENGE", async |step| {
+    ///     .authenticator("CHALLENGE", async |step: AuthenticationStep| {
     ///         let data = step.data.unwrap_or_default();
     ///         match step.stage {
     ///             AuthenticationStage::Start | AuthenticationStage::Restart => Ok(AuthenticationReply::new("device-7")),

@@ -133,7 +133,7 @@ impl Trace {
             Event::Dropped { outgoing, incoming } => {
                 warn!(target: TARGET, parent: &self.client, outgoing, incoming, "messages dropped");
             }
-            Event::Flapping { .. } | Event::AcksHeld { .. } => {
+            Event::Flapping { .. } | Event::AcksHeld { .. } | Event::ReauthenticationFailed { .. } => {
                 warn!(target: TARGET, parent: connection, "{event}");
             }
             other => info!(target: TARGET, parent: connection, "{other}"),

@@ -26,7 +26,8 @@ pub enum ErrorKind {
     Tls,
     /// The server refused the connection or the request.
     Refused,
-    /// The server does not accept the credentials, or does not authorise what was asked for.
+    /// The server does not accept the credentials, does not authorise what was asked for, or did not prove who it is
+    /// where the authentication method wants it to.
     NotAuthorized,
     /// No answer came in time.
     Timeout,

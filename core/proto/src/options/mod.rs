@@ -221,7 +221,8 @@ impl Options {
         self
     }
 
-    /// How long one attempt to connect may take, CONNACK included; the default is 30 seconds.
+    /// How long one attempt to connect may take, CONNACK included, and how long authenticating again may; the default
+    /// is 30 seconds.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use polymqtt::{
-    Authentication, AuthenticationReply, AuthenticationStage, Client, Error, ErrorKind, Event, Options, QoS,
-    ReasonCode, Scram, Version,
+    Authentication, AuthenticationReply, AuthenticationStage, AuthenticationStep, Client, Error, ErrorKind,
+    Event, Options, QoS, ReasonCode, Scram, Version,
 };
-use polymqtt_broker_tests::{Embedded, Mosquitto, PASSWORD, Setup, USER, bounded, options};
+use polymqtt_broker_tests::{Embedded, Mosquitto, PASSWORD, ScriptedServer, Setup, USER, bounded, options};
+use tokio::sync::{Semaphore, mpsc};
 
 async fn broker() -> Embedded {
     Embedded::with(Setup { scram: true, ..Setup::default() }).await
@@ -59,7 +60,7 @@ async fn an_authenticator_is_asked_for_the_first_step() {
     let counter = Arc::clone(&asked);
     let connecting = Client::connect(options(&broker.url(), Version::V5).client_id("own")).authenticator(
         "SCRAM-SHA-256",
-        move |step: polymqtt::AuthenticationStep| {
+        move |step: AuthenticationStep| {
             counter.fetch_add(1, Ordering::Relaxed);
             async move {
                 match step.stage {
@@ -72,6 +73,47 @@ async fn an_authenticator_is_asked_for_the_first_step() {
     let error = bounded("connect", connecting).await.unwrap_err();
     assert!(error.to_string().contains("seen enough"), "{error}");
     assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn messages_after_connack_wait_for_the_authenticators_verdict() {
+    let server = ScriptedServer::start().await;
+    let (asked, mut is_asked) = mpsc::unbounded_channel();
+    let verdict = Arc::new(Semaphore::new(0));
+    let waits = Arc::clone(&verdict);
+    let authenticator = move |step: AuthenticationStep| {
+        let (asked, waits) = (asked.clone(), Arc::clone(&waits));
+        async move {
+            if step.stage == AuthenticationStage::Complete {
+                asked.send(step.data).unwrap();
+                waits.acquire().await.unwrap().forget();
+            }
+            Ok(AuthenticationReply::default())
+        }
+    };
+    let options = options(&server.url(), Version::V5);
+    let client = Client::connect(options).authenticator("M", authenticator).prepare().unwrap();
+    let mut messages = client.subscribe("a").declare().unwrap();
+    let starting = tokio::spawn({
+        let client = client.clone();
+        async move { client.start().await }
+    });
+    let connack = b"\x20\x0b\0\0\x08\x15\0\x01M\x16\0\x01d";
+    let mut peer =
+        bounded("connect", server.connected_by(&[&connack[..], b"\x30\x05\0\x01a\0x"].concat())).await;
+    assert_eq!(bounded("the question", is_asked.recv()).await.unwrap().unwrap(), "d");
+    assert!(client.connected().is_none());
+    verdict.add_permits(1);
+    bounded("start", starting).await.unwrap().unwrap();
+    assert_eq!(bounded("receive", messages.recv()).await.unwrap().unwrap().payload(), b"x");
+    assert_eq!(peer.packet().await.unwrap()[0], 0x82);
+    // The server asks for another authentication.
+    peer.send(b"\xf0\x06\x19\x04\x15\0\x01M").await;
+    assert_eq!(peer.packet().await.unwrap(), b"\xf0\x06\x19\x04\x15\0\x01M");
+    let mut events = client.events();
+    verdict.add_permits(1);
+    peer.send(b"\xf0\0").await;
+    assert_eq!(bounded("the event", events.recv()).await.unwrap(), Event::Reauthenticated);
 }
 
 #[tokio::test]
