@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 /// RFC 7677, section 3.
@@ -131,4 +133,23 @@ fn secrets_are_not_shown() {
     let keys = derivation.derive();
     assert!(!format!("{derivation:?}").contains("pencil"));
     assert_eq!(format!("{keys:?}"), "[redacted]");
+}
+
+std::thread_local! {
+    static PROVED: Proved = proved();
+}
+
+proptest! {
+    #[test]
+    fn any_message_is_read_or_refused(
+        attributes in proptest::collection::vec("([rsimevx]=)?[A-Za-z0-9=,\\x00]{0,12}", 0..5),
+        tail in proptest::collection::vec(any::<u8>(), 0..4),
+    ) {
+        let message = [attributes.join(",").as_bytes(), &tail].concat();
+        let (opened, _) = Opened::with_nonce("user", String::new());
+        if let Ok(challenged) = opened.challenged(&message, &bounds()) {
+            prop_assert!(bounds().contains(&challenged.iterations) && !challenged.salt.is_empty());
+        }
+        prop_assert!(PROVED.with(|proved| proved.verify(Some(&message)).is_err()));
+    }
 }
