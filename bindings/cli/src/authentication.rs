@@ -6,7 +6,7 @@ use polymqtt::Options;
 use crate::exit::Failure;
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Server")]
+#[command(next_help_heading = "Connection")]
 pub(crate) struct AuthenticationArgs {
     /// Prove user name and password by this method instead of sending them (MQTT 5)
     #[arg(long = "auth", value_name = "METHOD", value_enum)]
