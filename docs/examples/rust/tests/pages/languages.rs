@@ -1,0 +1,64 @@
+//! The languages that the pages have examples in, and how an example is run.
+
+use std::path::Path;
+
+use polymqtt_broker_tests::{Embedded, Mosquitto, bounded};
+use tokio::process::Command;
+
+use crate::page::Page;
+use crate::recorder::{Recorder, Recording};
+
+/// One language.
+pub(crate) struct Language {
+    /// The summary of its part of a page.
+    summary: &'static str,
+    /// The name of its code blocks.
+    fence: &'static str,
+    /// Where the examples are, from `docs/examples`; `{}` stands for the page's name.
+    file: &'static str,
+    /// The command that runs the example of a page.
+    command: fn(&str) -> Command,
+}
+
+/// Those there are.
+pub(crate) const ALL: &[Language] =
+    &[Language { summary: "Rust", fence: "rust", file: "rust/src/bin/{}.rs", command: rust }];
+
+/// Cargo has built the examples, since these tests need them.
+fn rust(page: &str) -> Command {
+    Command::new(crate::shell::programs().join(page))
+}
+
+impl Language {
+    /// Checks the code and the output that the page shows. Gives the packets of each run.
+    pub(crate) async fn check(&self, page: &mut Page) -> Vec<Recording> {
+        let file = self.file.replace("{}", page.name());
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(&file);
+        let code = page.block(self.summary, self.fence);
+        assert_eq!(code.is_some(), path.exists(), "{file} and the page's block of {}", self.summary);
+        let Some(code) = code else {
+            return Vec::new();
+        };
+        page.expect(&code, &std::fs::read_to_string(&path).unwrap());
+
+        let embedded = Embedded::start().await;
+        let mosquitto = Mosquitto::start("");
+        let mut recordings = Vec::new();
+        for (broker, port) in [("embedded", embedded.port()), ("mosquitto", mosquitto.port())] {
+            let name = format!("{file}, {broker}");
+            let recorder = Recorder::to(port).await;
+            let printed = bounded(&name, self.run(page.name(), &recorder.url())).await;
+            let output = page.block(self.summary, "text").unwrap_or_else(|| panic!("{name} has no output"));
+            page.expect(&output, &printed);
+            recordings.push(bounded(&name, recorder.recording(name.clone())).await);
+        }
+        recordings
+    }
+
+    async fn run(&self, page: &str, url: &str) -> String {
+        let output = (self.command)(page).arg(url).kill_on_drop(true).output().await.unwrap();
+        let (printed, errors) = (String::from_utf8(output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{page}: {} {errors}", output.status);
+        printed.unwrap()
+    }
+}
