@@ -40,6 +40,16 @@ pages! {
     publish_and_subscribe "publish-and-subscribe",
     topics_and_wildcards "topics-and-wildcards",
     quality_of_service "quality-of-service",
+    sessions "sessions",
+    clean_start_and_expiry "clean-start-and-expiry",
+    retained_messages "retained-messages",
+    will "will",
+    reason_codes "reason-codes",
+    request_response "request-response",
+    subscription_options_and_identifiers "subscription-options-and-identifiers",
+    payload_format_and_content_type "payload-format-and-content-type",
+    shared_subscriptions "shared-subscriptions",
+    flow_control "flow-control",
 }
 
 async fn check(name: &str) {
