@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use polymqtt_broker_tests::{Embedded, Mosquitto, bounded};
+use polymqtt_broker_tests::bounded;
 use tokio::process::Command;
 
+use crate::brokers;
 use crate::page::Page;
 use crate::recorder::{Recorder, Recording};
 
@@ -24,9 +25,6 @@ pub(crate) struct Language {
 pub(crate) const ALL: &[Language] =
     &[Language { summary: "Rust", fence: "rust", file: "rust/src/bin/{}.rs", command: rust }];
 
-/// Mosquitto 2.0 closes the older one of two connections with one client identifier without saying why.
-const NOT_WITH_MOSQUITTO: &[&str] = &["reason-codes"];
-
 /// Cargo has built the examples, since these tests need them.
 fn rust(page: &str) -> Command {
     Command::new(crate::shell::programs().join(page))
@@ -44,14 +42,11 @@ impl Language {
         };
         page.expect(&code, &std::fs::read_to_string(&path).unwrap());
 
-        let embedded = Embedded::start().await;
-        let mosquitto = Mosquitto::start("");
-        let mut brokers = vec![("embedded", embedded.port())];
-        if !NOT_WITH_MOSQUITTO.contains(&page.name()) {
-            brokers.push(("mosquitto", mosquitto.port()));
-        }
+        let embedded = brokers::embedded(page.name()).await;
+        let mosquitto = brokers::mosquitto(page.name());
+        let mosquitto = mosquitto.as_ref().map(|broker| ("mosquitto", broker.port()));
         let mut recordings = Vec::new();
-        for (broker, port) in brokers {
+        for (broker, port) in [("embedded", embedded.port())].into_iter().chain(mosquitto) {
             let name = format!("{file}, {broker}");
             let recorder = Recorder::to(port).await;
             let printed = bounded(&name, self.run(page.name(), &recorder.url())).await;

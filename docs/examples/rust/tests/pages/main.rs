@@ -13,6 +13,7 @@
     reason = "a test ends by panicking; clippy's own exception knows test functions only, not their helpers"
 )]
 
+mod brokers;
 mod contents;
 mod languages;
 mod page;
@@ -50,6 +51,7 @@ pages! {
     payload_format_and_content_type "payload-format-and-content-type",
     shared_subscriptions "shared-subscriptions",
     flow_control "flow-control",
+    enhanced_authentication "enhanced-authentication",
 }
 
 async fn check(name: &str) {

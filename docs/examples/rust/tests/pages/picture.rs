@@ -66,10 +66,13 @@ impl Arrow {
     }
 }
 
-/// The connections with this client identifier; all of them where the picture has but one client.
+/// The connections with this client identifier. A picture of one client need not name it: then all of them.
 fn connections_of<'a>(recording: &'a Recording, client: &str, clients: usize) -> Vec<&'a Connection> {
-    let all = recording.connections.iter();
-    let found: Vec<_> = all.filter(|connection| clients == 1 || connection.client_id() == client).collect();
+    let all = &recording.connections;
+    let found: Vec<_> = all.iter().filter(|connection| connection.client_id() == client).collect();
+    if found.is_empty() && clients == 1 {
+        return all.iter().collect();
+    }
     assert!(!found.is_empty(), "{}: nobody is {client:?}", recording.name);
     found
 }

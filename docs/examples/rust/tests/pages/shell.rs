@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::OnceLock;
 
-use polymqtt_broker_tests::{Embedded, bounded};
+use polymqtt_broker_tests::bounded;
 use tokio::process::Command;
 
+use crate::brokers;
 use crate::page::{Block, Page};
 
 /// Runs each block with a broker of its own.
 pub(crate) async fn check(page: &Page) {
     let programs = polymqtt();
     for block in page.blocks().iter().filter(|block| block.info == "console") {
-        let broker = Embedded::start().await;
+        let broker = brokers::embedded(page.name()).await;
         let name = format!("{}, {}", page.name(), block.lines.first().map_or("", |line| line));
         let output = bounded(&name, run(&block_script(block), &broker.url(), &programs)).await;
         let printed: Vec<_> = block.lines.iter().filter(|line| !line.starts_with("$ ")).collect();
