@@ -1,6 +1,7 @@
 //! Byte streams to a server: dialling, and reading and writing whatever was dialled.
 
 mod dialling;
+mod opening;
 mod tcp;
 mod tls;
 mod unix;

@@ -9,19 +9,14 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Sink, Stream};
+use http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use polymqtt_proto::error::{Error, ErrorKind};
 use polymqtt_proto::options::{Header, Server};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
-use tokio_tungstenite::tungstenite::handshake::client::{Request, generate_key};
-use tokio_tungstenite::tungstenite::http::{StatusCode, header};
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use tokio_websockets::upgrade::{self, Response};
+use tokio_websockets::{ClientBuilder, CloseCode, Limits, Message, WebSocketStream};
 
-/// Read from the stream below at once. Each connection holds as much, busy or not.
-const READ_SIZE: usize = 8 * 1024;
+use super::opening::Opening;
 
 /// The most payload of one message that is sent: servers bound what they take.
 const MESSAGE_SIZE: usize = 64 * 1024;
@@ -37,59 +32,70 @@ pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
 ) -> Result<WebSocket<S>, Error> {
     let most = usize::try_from(maximum_packet_size).unwrap_or(usize::MAX).saturating_add(BESIDE);
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_SIZE)
-        // What the driver gives is a batch already.
-        .write_buffer_size(0)
-        .max_write_buffer_size(4 * MESSAGE_SIZE)
-        .max_message_size(Some(most))
-        .max_frame_size(Some(most));
-    let request = request(server, headers)?;
-    match client_async_with_config(request, stream, Some(config)).await {
-        Ok((stream, _response)) => Ok(WebSocket { stream, incoming: Bytes::new(), shut: false }),
-        Err(error) => Err(refused(server, error)),
-    }
-}
-
-fn request(server: &Server, headers: &[Header]) -> Result<Request, Error> {
-    let authority = server.authority();
-    let query = server.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let mut request = Request::builder()
-        .uri(format!("{}://{authority}{}{query}", server.scheme().name(), server.path()))
-        .header(header::HOST, authority)
-        .header(header::CONNECTION, "Upgrade")
-        .header(header::UPGRADE, "websocket")
-        .header(header::SEC_WEBSOCKET_VERSION, "13")
-        .header(header::SEC_WEBSOCKET_KEY, generate_key())
-        .header(header::SEC_WEBSOCKET_PROTOCOL, "mqtt");
+    let mut request = ClientBuilder::from_uri(uri(server)?)
+        .limits(Limits::default().max_payload_len(Some(most)))
+        .add_header(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL))
+        .map_err(|error| unaskable(server, &error))?;
     for header in headers {
-        request = request.header(header.name(), header.value());
+        let name = HeaderName::from_bytes(header.name().as_bytes());
+        let value = HeaderValue::from_bytes(header.value());
+        // Header::check let them pass.
+        let (Ok(name), Ok(value)) = (name, value) else { continue };
+        request = request.add_header(name, value).map_err(|error| unaskable(server, &error))?;
     }
-    request.body(()).map_err(|error| {
-        Error::new(ErrorKind::InvalidOption, format!("no WebSocket can be asked for at {server}: {error}"))
-    })
+    let (mut stream, response) =
+        request.connect_on(Opening::new(stream)).await.map_err(|error| refused(server, error))?;
+    check_subprotocol(server, &response)?;
+    stream.get_mut().opened();
+    Ok(WebSocket { stream, incoming: Bytes::new(), shut: false })
 }
 
-fn refused(server: &Server, error: tungstenite::Error) -> Error {
+const SUBPROTOCOL: &str = "mqtt";
+
+fn uri(server: &Server) -> Result<Uri, Error> {
+    let query = server.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let uri = format!("{}://{}{}{query}", server.scheme().name(), server.authority(), server.path());
+    uri.parse().map_err(|error: http::uri::InvalidUri| unaskable(server, &error))
+}
+
+fn unaskable(server: &Server, error: &dyn std::error::Error) -> Error {
+    Error::new(ErrorKind::InvalidOption, format!("no WebSocket can be asked for at {server}: {error}"))
+}
+
+/// The server has to take up what was offered [MQTT-6.0.0-4].
+fn check_subprotocol(server: &Server, response: &Response) -> Result<(), Error> {
+    let taken = response.headers().get(header::SEC_WEBSOCKET_PROTOCOL).map(HeaderValue::as_bytes);
+    if taken == Some(SUBPROTOCOL.as_bytes()) {
+        return Ok(());
+    }
+    let what = match taken {
+        Some(_) => "it names another subprotocol",
+        None => "it names no subprotocol",
+    };
+    let what = format!("{server} does not speak MQTT over its WebSocket [MQTT-6.0.0-4]: {what}");
+    Err(Error::new(ErrorKind::Unsupported, what))
+}
+
+fn refused(server: &Server, error: tokio_websockets::Error) -> Error {
+    use tokio_websockets::Error as WebSocketError;
     match error {
-        tungstenite::Error::Http(response) => {
-            let status = response.status();
-            let kind = match status {
-                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ErrorKind::NotAuthorized,
+        WebSocketError::Upgrade(upgrade::Error::DidNotSwitchProtocols(status)) => {
+            let kind = match StatusCode::from_u16(status) {
+                Ok(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => ErrorKind::NotAuthorized,
                 _ => ErrorKind::Refused,
             };
+            let status = StatusCode::from_u16(status).map_or(status.to_string(), |status| status.to_string());
             Error::new(kind, format!("{server} refused the WebSocket: HTTP status {status}"))
         }
-        tungstenite::Error::Io(error) => {
-            Error::new(ErrorKind::Transport, format!("the WebSocket handshake with {server} failed: {error}"))
-        }
-        tungstenite::Error::Protocol(ProtocolError::HandshakeIncomplete) => {
+        WebSocketError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             let what = format!("{server} closed the connection during the WebSocket handshake");
             Error::new(ErrorKind::Transport, what)
         }
-        tungstenite::Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(error)) => {
-            let what = format!("{server} does not speak MQTT over its WebSocket [MQTT-6.0.0-4]: {error}");
-            Error::new(ErrorKind::Unsupported, what)
+        WebSocketError::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Error::new(ErrorKind::Protocol, format!("the WebSocket handshake with {server} failed: {error}"))
+        }
+        WebSocketError::Io(error) => {
+            Error::new(ErrorKind::Transport, format!("the WebSocket handshake with {server} failed: {error}"))
         }
         error => {
             Error::new(ErrorKind::Protocol, format!("the WebSocket handshake with {server} failed: {error}"))
@@ -100,7 +106,7 @@ fn refused(server: &Server, error: tungstenite::Error) -> Error {
 /// The bytes within the binary messages of a WebSocket.
 #[derive(Debug)]
 pub(crate) struct WebSocket<S> {
-    stream: WebSocketStream<S>,
+    stream: WebSocketStream<Opening<S>>,
     /// What is left of the message that is being read.
     incoming: Bytes,
     /// Whether our side is closed.
@@ -113,29 +119,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         loop {
             let message = match ready!(Pin::new(&mut self.stream).poll_next(cx)) {
                 Some(Ok(message)) => message,
-                // Closed without the handshake, as a server that is killed does.
-                None
-                | Some(Err(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {
-                    return Poll::Ready(Ok(None));
-                }
                 Some(Err(error)) => return Poll::Ready(Err(failed(error))),
+                None => return Poll::Ready(Ok(None)),
             };
-            match message {
-                Message::Binary(bytes) if !bytes.is_empty() => return Poll::Ready(Ok(Some(bytes))),
-                // Pings were answered below.
-                Message::Binary(_) | Message::Ping(_) | Message::Pong(_) => {}
-                // The server's half of our own closing: it ends the connection next.
-                Message::Close(_) if self.shut => {}
-                Message::Close(frame) => {
-                    // The answer is on its way as far as the stream takes it; nothing depends on it.
-                    let _answered = Pin::new(&mut self.stream).poll_flush(cx);
-                    return Poll::Ready(closed(frame).map_or(Ok(None), Err));
+            if message.is_binary() {
+                let bytes: Bytes = message.into_payload().into();
+                if !bytes.is_empty() {
+                    return Poll::Ready(Ok(Some(bytes)));
                 }
-                Message::Text(_) | Message::Frame(_) => {
-                    let what = "the server sent text over the WebSocket: MQTT is binary [MQTT-6.0.0-1]";
-                    return Poll::Ready(Err(protocol(what.to_owned())));
-                }
+            } else if message.is_text() {
+                let what = "the server sent text over the WebSocket: MQTT is binary [MQTT-6.0.0-1]";
+                return Poll::Ready(Err(protocol(what.to_owned())));
+            } else if let Some((code, reason)) = message.as_close().filter(|_| !self.shut) {
+                let outcome = closed(code, reason).map_or(Ok(None), Err);
+                // The answer is on its way as far as the stream takes it; nothing depends on it.
+                let _answered = Pin::new(&mut self.stream).poll_flush(cx);
+                return Poll::Ready(outcome);
             }
+            // Pings were answered below. The server's half of our own closing ends the connection next.
         }
     }
 
@@ -151,7 +152,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         fill(&mut payload);
         let length = payload.len();
         if length > 0 {
-            Pin::new(&mut self.stream).start_send(Message::Binary(payload.freeze())).map_err(failed)?;
+            Pin::new(&mut self.stream).start_send(Message::binary(payload)).map_err(failed)?;
         }
         Poll::Ready(Ok(length))
     }
@@ -194,33 +195,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocket<S> {
     /// Begins the closing handshake; reading to the end completes it (RFC 6455, section 7.1.1).
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let socket = self.get_mut();
-        socket.shut = true;
-        Pin::new(&mut socket.stream).poll_close(cx).map_err(failed)
+        if !std::mem::replace(&mut socket.shut, true) {
+            let goodbye = Message::close(Some(CloseCode::NORMAL_CLOSURE), "");
+            match Pin::new(&mut socket.stream).start_send(goodbye) {
+                // The server was first.
+                Ok(()) | Err(tokio_websockets::Error::AlreadyClosed) => {}
+                Err(error) => return Poll::Ready(Err(failed(error))),
+            }
+        }
+        Pin::new(&mut socket.stream).poll_flush(cx).map_err(failed)
     }
 }
 
 /// Why the server closed the WebSocket, unless it was in order.
-fn closed(frame: Option<CloseFrame>) -> Option<io::Error> {
-    let CloseFrame { code, reason } = frame?;
-    if matches!(code, CloseCode::Normal | CloseCode::Away) {
+fn closed(code: CloseCode, reason: &str) -> Option<io::Error> {
+    if [CloseCode::NORMAL_CLOSURE, CloseCode::GOING_AWAY, CloseCode::NO_STATUS_RECEIVED].contains(&code) {
         return None;
     }
-    let what =
-        format!("the server closed the WebSocket with code {}: {:?}", u16::from(code), reason.as_str());
+    let what = format!("the server closed the WebSocket with code {}: {reason:?}", u16::from(code));
     Some(io::Error::new(io::ErrorKind::ConnectionAborted, what))
 }
 
 /// An error that is more than one of the stream below holds what it is.
-fn failed(error: tungstenite::Error) -> io::Error {
+fn failed(error: tokio_websockets::Error) -> io::Error {
     match error {
-        tungstenite::Error::Io(error) => error,
-        tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => {
+        tokio_websockets::Error::Io(error) => error,
+        tokio_websockets::Error::AlreadyClosed => {
             io::Error::new(io::ErrorKind::ConnectionAborted, "the WebSocket is closed")
         }
-        tungstenite::Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
-            let what = format!(
-                "the server sent {size} bytes in one WebSocket message: at most {max_size} are taken"
-            );
+        tokio_websockets::Error::PayloadTooLong { len, max_len } => {
+            let what =
+                format!("the server sent {len} bytes in one WebSocket message: at most {max_len} are taken");
             io::Error::other(Error::new(ErrorKind::PacketTooLarge, what))
         }
         error => protocol(format!("the server broke the WebSocket protocol: {error}")),

@@ -1,6 +1,6 @@
 //! What a server may do to a WebSocket, by a server that does what the test says.
 
-use std::future::poll_fn;
+use std::future::{IntoFuture, poll_fn};
 use std::pin::Pin;
 
 use bytes::Bytes;
@@ -257,4 +257,18 @@ async fn disconnecting_closes_the_websocket_after_the_last_packet() {
     assert!(matches!(last, Message::Close(_)), "{received:?}");
     let packets: Vec<u8> = packets.iter().flat_map(|message| message.clone().into_data()).collect();
     assert!(packets.starts_with(PUBLISH) && packets[PUBLISH.len()] == 0xE0, "{packets:?}");
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_cut_short() {
+    let server = Server::start().await;
+    let accepting = async {
+        let (mut stream, _) = server.0.accept().await.unwrap();
+        stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nX-Long: ").await.unwrap();
+        // Until the client has had enough.
+        while stream.write_all(&[b'a'; 4096]).await.is_ok() {}
+    };
+    let connecting = Client::connect(server.options()).into_future();
+    let (outcome, ()) = bounded("connect", async { tokio::join!(connecting, accepting) }).await;
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Protocol);
 }
