@@ -224,9 +224,9 @@ impl Client {
         Unsubscribe::filters(self.shared(), filters.into_filters())
     }
 
-    /// The messages that no [`Subscription`] of this client is for: those of a session that lasts once they have waited
-    /// for [`Options::unclaimed_timeout`], others at once. Without this stream they are acknowledged, and counted as
-    /// dropped. A client has one at a time.
+    /// The messages that no [`Subscription`] of this client is for: those of a session that lasts, or that
+    /// was asked for, once they have waited for [`Options::unclaimed_timeout`], others at once. Without this stream they
+    /// are acknowledged, and counted as dropped. A client has one at a time.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidOption`] when it is open already, [`ErrorKind::Closed`] when the client is closed.

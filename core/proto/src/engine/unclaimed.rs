@@ -26,9 +26,9 @@ pub(super) struct Unclaimed {
 }
 
 impl Engine {
-    /// Opens the stream of messages that no other stream is for. One of QoS 1 or 2 that belongs to a lasting session
-    /// gets there once it has waited for [`unclaimed_timeout`](crate::options::Options::unclaimed_timeout), any other
-    /// at once. Without such a stream they are acknowledged and counted as dropped.
+    /// Opens the stream of messages that no other stream is for. One of QoS 1 or 2 that belongs to a session that lasts,
+    /// or that was asked for by [`clean_start`](crate::options::Options::clean_start) being off, gets there once it has
+    /// waited for [`unclaimed_timeout`](crate::options::Options::unclaimed_timeout), any other at once. Without such a stream they are acknowledged and counted as dropped.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidOption`] when it is open already; [`ErrorKind::Closed`] when the client is closing.
@@ -69,9 +69,11 @@ impl Engine {
         self.signal(id);
     }
 
-    /// A message that no stream is for. One of QoS 1 or 2 of a session that lasts waits, unacknowledged, for a stream.
+    /// A message that no stream is for. One of QoS 1 or 2 waits, unacknowledged, for a stream, where the session lasts or
+    /// may be an earlier program's: that this one ends the session does not make its messages worthless.
     pub(super) fn hold_unclaimed(&mut self, message: Message) {
-        if message.ack.is_none() || !self.settings.lasting_session(self.version()) {
+        let may_be_claimed = self.settings.lasting_session(self.version()) || !self.settings.clean_start;
+        if message.ack.is_none() || !may_be_claimed {
             return self.give_up(message);
         }
         if self.is_answer_to_earlier_run(&message) {

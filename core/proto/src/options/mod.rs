@@ -245,8 +245,8 @@ impl Options {
         self
     }
 
-    /// How long a QoS 1 or 2 message of a session that lasts waits, unacknowledged, for a subscription of the program
-    /// that its topic matches; then it goes to the stream of unclaimed messages, if that is open, or is acknowledged
+    /// How long a QoS 1 or 2 message of a session that lasts, or that was asked for by [`Options::clean_start`] being off,
+    /// waits, unacknowledged, for a subscription of the program that its topic matches; then it goes to the stream of unclaimed messages, if that is open, or is acknowledged
     /// and counted as dropped. The default is 30 seconds; at most 1,024 messages and 8 MiB wait.
     #[must_use]
     pub fn unclaimed_timeout(mut self, timeout: Duration) -> Self {

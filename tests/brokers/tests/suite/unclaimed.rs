@@ -93,3 +93,18 @@ async fn without_that_stream_they_are_acknowledged_and_counted() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn those_of_a_session_that_this_program_ends_wait_for_its_subscriptions() {
+    each(async |case| {
+        left_by_an_earlier_program(&case).await;
+        // Without a session expiry the session is not to last, but its messages are what this program came for.
+        let client = Client::connect(case.options().client_id("lasting").clean_start(false)).await.unwrap();
+        let mut streams = client.subscribe(["old", "new"]).qos(QoS::ExactlyOnce).await.unwrap();
+        let mut texts = [text(&mut streams).await, text(&mut streams).await, text(&mut streams).await];
+        texts.sort_unstable();
+        assert_eq!(texts, ["1", "2", "3"]);
+        assert_eq!(client.metrics().dropped_incoming, 0);
+    })
+    .await;
+}
