@@ -6,7 +6,8 @@
 //!     | <--------------------- PUBACK id=1 -- |
 //! ```
 //!
-//! The first word of an arrow's label is the packet's type; each other one occurs in the packet's line.
+//! The first word of an arrow's label is the packet's type; each other one is a word of the packet's line, or the value
+//! of one: `"a"` for `topic="a"`.
 
 use crate::page::{Block, Page};
 use crate::recorder::{Connection, Packet, Recording};
@@ -62,7 +63,7 @@ impl Arrow {
         let mut words = self.label.split_whitespace();
         packet.from_client == self.from_client
             && packet.line.split(' ').next() == words.next()
-            && words.all(|word| packet.line.contains(word))
+            && words.all(|word| packet.words().any(|said| said == word))
     }
 }
 

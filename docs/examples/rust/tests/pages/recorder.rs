@@ -39,6 +39,14 @@ pub(crate) struct Packet {
     pub(crate) line: String,
 }
 
+impl Packet {
+    /// The words of the line, and the values behind their equals signs.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
+        let words = self.line.split(' ').map(|word| word.trim_end_matches(','));
+        words.flat_map(|word| [word, word.split_once('=').map_or(word, |(_, value)| value)])
+    }
+}
+
 impl Connection {
     /// The client identifier that CONNECT, or else CONNACK, names.
     pub(crate) fn client_id(&self) -> &str {

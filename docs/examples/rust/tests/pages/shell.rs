@@ -64,10 +64,14 @@ pub(crate) fn programs() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_publish-and-subscribe")).parent().unwrap().to_owned()
 }
 
-/// The folder with `polymqtt` in it. Cargo builds the programs of this package only, so this builds that one.
+/// The folder with `polymqtt` in it. For these tests cargo builds the programs of this package only, so that this builds
+/// the command, unless `POLYMQTT_BUILT` says that it is there: testing the whole workspace builds it.
 fn polymqtt() -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
+        if std::env::var_os("POLYMQTT_BUILT").is_some() {
+            return;
+        }
         let mut cargo = std::process::Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--package", "polymqtt-cli"]);
         // What cargo says of this package: build scripts of others would run again for it.
