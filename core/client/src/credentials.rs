@@ -10,7 +10,8 @@ use polymqtt_proto::options::{Credentials, Server};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// Where to. After a redirect this may be a server that the options do not name.
+    /// Where to: a server of the options, or one that a redirect leads to where
+    /// [other hosts are trusted](crate::RedirectOptions::trust_other_hosts).
     pub server: Server,
     /// Counts attempts since the last connection, from 1.
     pub number: u32,

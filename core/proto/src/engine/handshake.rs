@@ -39,9 +39,7 @@ impl Engine {
         let version = self.version();
         let session_expiry = settings.session_expiry(version);
         let shares_secrets = self.shares_secrets();
-        // A provider was asked for this very server.
-        let credentials =
-            Some(&settings.credentials).filter(|_| shares_secrets || settings.credentials_from_host);
+        let credentials = Some(&settings.credentials).filter(|_| shares_secrets);
         let properties = match version {
             Version::V311 => ConnectProperties::default(),
             Version::V5 => ConnectProperties {

@@ -277,7 +277,8 @@ impl Engine {
         let attempt = self.life.attempt;
         self.events.push_back(Event::Connecting { server: server.clone(), attempt });
         self.timers.set(Timer::Connect, Some(now + self.settings.connect_timeout));
-        if !self.settings.credentials_from_host {
+        // What the host gives is for the servers that the user named, unless others are trusted.
+        if !self.settings.credentials_from_host || !self.shares_secrets() {
             return self.authenticate_and_open();
         }
         let request = self.ask_host(Request::Credentials { server, attempt });

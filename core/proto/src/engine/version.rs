@@ -86,6 +86,10 @@ impl Engine {
             Some(Known::Speaks(_) | Known::Neither) => return false,
         }
         if let Some(unsupported) = &self.settings.needs_v5 {
+            // A server that only closed the connection may have had another reason.
+            if !is_refused(error) {
+                return false;
+            }
             let what = format!("the server does not speak MQTT 5 ({error}), and {unsupported}");
             self.end(Some(Error::new(unsupported.kind(), what)));
             return true;

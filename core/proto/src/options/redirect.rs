@@ -10,9 +10,8 @@ use crate::error::{Error, ErrorKind};
 pub struct RedirectOptions {
     /// How many redirects in a row are followed, until a connection has lasted; the default is 5, 0 follows none.
     pub most_hops: u32,
-    /// Whether a host that no URL of the options names gets the credentials, the authentication data and the will of
-    /// the options; by default it gets none of them. A provider of credentials is asked for each server and decides
-    /// itself.
+    /// Whether a host that no URL of the options names gets credentials, authentication data, WebSocket headers and the
+    /// will; by default it gets none of them, and no provider is asked for it.
     pub trust_other_hosts: bool,
 }
 

@@ -1,9 +1,9 @@
 //! Servers that send the client elsewhere (section 4.11).
 
 use polymqtt_proto::codec::{ConnAck, ConnAckProperties, DisconnectProperties};
-use polymqtt_proto::engine::Event;
+use polymqtt_proto::engine::{Answer, Event};
 use polymqtt_proto::error::ErrorKind;
-use polymqtt_proto::options::{Options, RedirectOptions, Will};
+use polymqtt_proto::options::{Credentials, Options, RedirectOptions, Will};
 use polymqtt_proto::reason::ReasonCode;
 use polymqtt_testkit::model_broker::OnConnect;
 use polymqtt_testkit::world::World;
@@ -156,4 +156,27 @@ fn secrets_stay_with_the_hosts_that_the_user_named() {
     assert!(shared(options().fallback("mqtt://other").unwrap(), "other"));
     let trusting = RedirectOptions { trust_other_hosts: true, ..RedirectOptions::default() };
     assert!(shared(options().redirect(trusting), "other"));
+}
+
+#[test]
+fn a_host_is_not_asked_for_credentials_for_a_server_that_the_user_did_not_name() {
+    for (trust_other_hosts, asked) in [(false, 1), (true, 2)] {
+        let redirect = RedirectOptions { trust_other_hosts, ..RedirectOptions::default() };
+        let mut world = world(options().credentials_from_host(true).redirect(redirect));
+        world.broker.on_connect.push_back(sent_to(USE_ANOTHER, "other"));
+        let token = world.start_connect();
+        let mut answered = 0;
+        while world.try_complete(token).is_none() {
+            world.run_for(millis(10));
+            while let Some((request, _)) = world.requests.pop_front() {
+                answered += 1;
+                let credentials = Credentials::new("u", "p").unwrap();
+                world.engine.answer(world.now, request, Answer::Credentials(credentials));
+            }
+        }
+        assert_eq!(answered, asked);
+        let connects = &world.broker.record().connects;
+        let given: Vec<_> = connects.iter().map(|connect| connect.password.is_some()).collect();
+        assert_eq!(given, [true, trust_other_hosts]);
+    }
 }

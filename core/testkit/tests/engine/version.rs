@@ -100,6 +100,14 @@ fn options_that_only_version_5_has_do_not_fall_back_silently() {
 }
 
 #[test]
+fn a_close_without_connack_is_no_reason_to_give_up_what_only_version_5_has() {
+    let mut world = world(auto().session_expiry(secs(60)).keep_trying(true));
+    world.broker.on_connect.push_back(OnConnect::Drop);
+    assert_eq!(world.connect().unwrap().limits.version, Version::V5);
+    assert_eq!(versions(&world), [Version::V5, Version::V5]);
+}
+
+#[test]
 fn an_empty_client_identifier_is_generated_on_the_way_down() {
     let mut world = without_v5(auto().client_id(""));
     world.connect().unwrap();
