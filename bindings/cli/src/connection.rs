@@ -4,7 +4,7 @@ use std::env;
 use std::time::Duration;
 
 use clap::Args;
-use polymqtt::{Client, DisconnectOptions, Options, ProtocolVersion};
+use polymqtt::{Options, ProtocolVersion};
 
 use crate::authentication::AuthenticationArgs;
 use crate::exit::Failure;
@@ -91,16 +91,6 @@ pub(crate) struct ConnectionArgs {
 
     #[command(flatten)]
     pub(crate) notes: NoteArgs,
-}
-
-/// How long the end may take: what is worth waiting for was waited for before.
-const GOODBYE: Duration = Duration::from_secs(1);
-
-/// Disconnects in order, so that acknowledgements on their way arrive and no will is published.
-pub(crate) async fn say_goodbye(client: &Client) {
-    let options = DisconnectOptions { timeout: GOODBYE, ..DisconnectOptions::default() };
-    // Closed already: there is nobody to say it to.
-    let _closed = client.disconnect_with(options).await;
 }
 
 /// What the environment adds to the arguments, so that secrets need not stand in the list of processes.

@@ -1,9 +1,12 @@
 //! Messages to publish as they come in: one for a whole file, or one a line.
 
 use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
 
 use polymqtt::Message;
 use tokio::sync::mpsc;
+
+use crate::exit::Failure;
 
 /// Most lines that are handed over together.
 const LINES_AT_ONCE: usize = 256;
@@ -86,6 +89,21 @@ fn next_line<R: Read>(reader: &mut BufReader<R>) -> io::Result<Option<Vec<u8>>> 
         Some(_) => {}
     }
     Ok(Some(bytes))
+}
+
+/// The one payload that the arguments name: the content of a file, of standard input, or else a text.
+pub(crate) fn payload(text: Option<&str>, file: Option<&Path>, stdin: bool) -> Result<Vec<u8>, Failure> {
+    if let Some(path) = file {
+        return std::fs::read(path)
+            .map_err(|error| Failure::usage(format!("--file {}: {error}", path.display())));
+    }
+    let mut payload = text.unwrap_or_default().as_bytes().to_vec();
+    if stdin {
+        io::stdin()
+            .read_to_end(&mut payload)
+            .map_err(|error| Failure::usage(format!("standard input can't be read: {error}")))?;
+    }
+    Ok(payload)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod arguments;
 mod authentication;
 mod broker;
 mod broker_log;
+mod client;
 mod connection;
 mod debug_log;
 mod events;

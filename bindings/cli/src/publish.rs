@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,13 +9,12 @@ use clap::{ArgGroup, Args};
 use polymqtt::{Client, Delivery, Error, ErrorKind, Message, Publish, QoS, TopicName};
 use tokio::sync::mpsc;
 
-use crate::connection::{ConnectionArgs, Environment, say_goodbye};
+use crate::connection::{ConnectionArgs, Environment};
 use crate::exit::{self, Exit, Failure};
 use crate::input::{self, Entry};
-use crate::interrupt::Interrupt;
 use crate::output::note;
 use crate::properties::PropertyArgs;
-use crate::{events, json_line, values};
+use crate::{client, json_line, values};
 
 /// Most messages that are sent and not yet acknowledged. The client's queue and the server's receive maximum bound
 /// them more narrowly; this bounds what is remembered of them here.
@@ -85,30 +83,16 @@ pub(crate) async fn run(arguments: PublishArgs) -> Result<(), Failure> {
     let options = arguments.connection.options(&Environment::of_process())?;
     options.check().map_err(|error| Failure::connecting(&error))?;
     let source = arguments.source(defaults)?;
-    let mut interrupt = Interrupt::listen();
-    let limit = after(arguments.timeout);
-    tokio::pin!(limit);
-    let client = tokio::select! {
-        connected = Client::connect(options) => connected.map_err(|error| Failure::connecting(&error))?,
-        exit = interrupt.wait() => return Err(Failure::silent(exit)),
-        limit = &mut limit => return Err(timed_out(limit)),
-    };
-    events::report(&client, "pub", &arguments.connection.notes);
-    let result = tokio::select! {
-        result = publish_all(&client, source, arguments.publish_timeout) => result,
-        exit = interrupt.wait() => Err(Failure::silent(exit)),
-        limit = &mut limit => Err(timed_out(limit)),
-    };
-    say_goodbye(&client).await;
-    result
+    let PublishArgs { connection, timeout, publish_timeout, .. } = &arguments;
+    client::run("pub", connection, options, *timeout, timed_out, async |client| {
+        publish_all(client, source, *publish_timeout).await
+    })
+    .await
 }
 
-fn timed_out(limit: Duration) -> Failure {
-    let seconds = limit.as_secs();
-    Failure::new(
-        Exit::NotDelivered,
-        format!("not everything was delivered within the {seconds} s of --timeout"),
-    )
+fn timed_out(limit: Duration) -> Result<(), Failure> {
+    let what = format!("not everything was delivered within the {} s of --timeout", limit.as_secs());
+    Err(Failure::new(Exit::NotDelivered, what))
 }
 
 impl PublishArgs {
@@ -156,22 +140,8 @@ impl PublishArgs {
         if self.lines {
             return Ok(Source::Lines(input::lines(io::stdin(), move |bytes| Ok(message(bytes)))));
         }
-        Ok(Source::One(Box::new(message(self.payload()?))))
-    }
-
-    fn payload(&self) -> Result<Vec<u8>, Failure> {
-        if let Some(path) = &self.file {
-            return std::fs::read(path)
-                .map_err(|error| Failure::usage(format!("--file {}: {error}", path.display())));
-        }
-        if self.stdin {
-            let mut payload = Vec::new();
-            io::stdin()
-                .read_to_end(&mut payload)
-                .map_err(|error| Failure::usage(format!("standard input can't be read: {error}")))?;
-            return Ok(payload);
-        }
-        Ok(self.message.clone().unwrap_or_default().into_bytes())
+        let payload = input::payload(self.message.as_deref(), self.file.as_deref(), self.stdin)?;
+        Ok(Source::One(Box::new(message(payload))))
     }
 }
 
@@ -277,15 +247,4 @@ async fn oldest(deliveries: &mut VecDeque<(u64, Delivery)>) -> (u64, Result<(), 
     let outcome = (*line, delivery.await.map(|_| ()));
     deliveries.pop_front();
     outcome
-}
-
-/// Completes when the limit has passed, if there is one.
-pub(crate) async fn after(limit: Option<Duration>) -> Duration {
-    match limit {
-        Some(limit) => {
-            tokio::time::sleep(limit).await;
-            limit
-        }
-        None => std::future::pending().await,
-    }
 }

@@ -1,7 +1,7 @@
 //! `polymqtt request`: asks, and writes the answer to standard output.
 
 use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use polymqtt::{Client, Error, ErrorKind, Message, QoS, TopicName};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::connection::{ConnectionArgs, Environment, say_goodbye};
+use crate::client::{self, after, say_goodbye};
+use crate::connection::{ConnectionArgs, Environment};
 use crate::exit::{self, Exit, Failure};
 use crate::input::{self, Entry};
 use crate::interrupt::Interrupt;
+use crate::json_line;
 use crate::output::{Form, Output, note};
-use crate::publish::after;
 use crate::values::{self, NameValue};
-use crate::{events, json_line};
 
 /// Most requests of `--lines` that wait for their answers at once.
 const MOST_WAITING: usize = 256;
@@ -95,14 +95,12 @@ pub(crate) async fn run(arguments: RequestArgs) -> Result<(), Failure> {
     let source = arguments.source()?;
     let mut interrupt = Interrupt::listen();
     let client = tokio::select! {
-        connected = Client::connect(options) => connected.map_err(|error| Failure::connecting(&error))?,
-        exit = interrupt.wait() => return Err(Failure::silent(exit)),
+        client = client::connect("request", &arguments.connection, options, &mut interrupt) => client?,
         limit = after(Some(arguments.timeout)) => {
             let what = format!("no connection within the {} s of --timeout", limit.as_secs());
             return Err(Failure::new(Exit::Timeout, what));
         }
     };
-    events::report(&client, "request", &arguments.connection.notes);
     let mut output = Output::new(arguments.form(), io::stdout());
     let result = tokio::select! {
         result = ask_all(&client, &asking, source, arguments.count, &mut output) => result,
@@ -149,20 +147,7 @@ impl RequestArgs {
             let payload = |bytes| Message::new("-", bytes).map_err(|error| error.to_string());
             return Ok(Source::Lines(input::lines(io::stdin(), payload)));
         }
-        if let Some(path) = &self.file {
-            let read = std::fs::read(path);
-            return read
-                .map(Source::One)
-                .map_err(|error| Failure::usage(format!("--file {}: {error}", path.display())));
-        }
-        if self.stdin {
-            let mut payload = Vec::new();
-            io::stdin()
-                .read_to_end(&mut payload)
-                .map_err(|error| Failure::usage(format!("standard input can't be read: {error}")))?;
-            return Ok(Source::One(payload));
-        }
-        Ok(Source::One(self.message.clone().unwrap_or_default().into_bytes()))
+        input::payload(self.message.as_deref(), self.file.as_deref(), self.stdin).map(Source::One)
     }
 
     fn form(&self) -> Form {

@@ -1,5 +1,6 @@
 //! `polymqtt respond`: answers requests, with a text, an echo, or what a command writes.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -9,14 +10,12 @@ use clap::{ArgGroup, Args};
 use polymqtt::{Client, QoS, Request, TopicFilter};
 use tokio::task::JoinSet;
 
-use crate::connection::{ConnectionArgs, Environment, say_goodbye};
+use crate::connection::{ConnectionArgs, Environment};
 use crate::exit::{self, Exit, Failure};
-use crate::interrupt::Interrupt;
 use crate::output::{Form, Output, note};
 use crate::program::Program;
-use crate::publish::after;
 use crate::values;
-use crate::{events, json_line};
+use crate::{client, json_line};
 
 /// Answers without a command that wait for the server at once.
 const MOST_ANSWERS: usize = 256;
@@ -88,27 +87,16 @@ pub(crate) async fn run(arguments: RespondArgs) -> Result<(), Failure> {
     }
     let options = arguments.connection.options(&Environment::of_process())?;
     options.check().map_err(|error| Failure::connecting(&error))?;
-    let mut interrupt = Interrupt::listen();
-    let limit = after(arguments.timeout);
-    tokio::pin!(limit);
-    let client = tokio::select! {
-        connected = Client::connect(options) => connected.map_err(|error| Failure::connecting(&error))?,
-        exit = interrupt.wait() => return Err(Failure::silent(exit)),
-        limit = &mut limit => return arguments.timed_out(limit, 0),
-    };
-    events::report(&client, "respond", &arguments.connection.notes);
-    let mut received = 0;
-    let result = tokio::select! {
-        result = serve(&client, &arguments, &mut received) => result,
-        exit = interrupt.wait() => Err(Failure::silent(exit)),
-        limit = &mut limit => arguments.timed_out(limit, received),
-    };
-    say_goodbye(&client).await;
-    result
+    let received = Cell::new(0);
+    let timed_out = |limit| arguments.timed_out(limit, received.get());
+    client::run("respond", &arguments.connection, options, arguments.timeout, timed_out, async |client| {
+        serve(client, &arguments, &received).await
+    })
+    .await
 }
 
 /// Answers until `--count` is reached. As many requests as jobs are in work at once; the others stay with the server.
-async fn serve(client: &Client, arguments: &RespondArgs, received: &mut u64) -> Result<(), Failure> {
+async fn serve(client: &Client, arguments: &RespondArgs, received: &Cell<u64>) -> Result<(), Failure> {
     let subscribing = client.respond(arguments.filters.clone()).qos(arguments.qos);
     let mut requests = subscribing.await.map_err(|error| Failure::connecting(&error))?;
     if arguments.ready {
@@ -119,7 +107,7 @@ async fn serve(client: &Client, arguments: &RespondArgs, received: &mut u64) -> 
     let mut output = arguments.json.then(|| Output::new(Form::Json, io::stdout()));
     let mut jobs = JoinSet::new();
     loop {
-        let enough = arguments.count.is_some_and(|count| *received >= count);
+        let enough = arguments.count.is_some_and(|count| received.get() >= count);
         if enough && jobs.is_empty() {
             return Ok(());
         }
@@ -135,7 +123,7 @@ async fn serve(client: &Client, arguments: &RespondArgs, received: &mut u64) -> 
                     Ok(None) => return Err(Failure::new(Exit::NoConnection, "the subscription has ended")),
                     Err(error) => return Err(Failure::connecting(&error)),
                 };
-                *received += 1;
+                received.set(received.get() + 1);
                 // Nobody who reads the requests is no reason to stop answering them.
                 if output.as_mut().is_some_and(|output| output.write([request.message()]).is_err()) {
                     output = None;

@@ -1,18 +1,17 @@
 //! `polymqtt sub`: writes messages to standard output and acknowledges each once it is written.
 
+use std::cell::Cell;
 use std::io;
 use std::time::Duration;
 
 use clap::Args;
 use polymqtt::{Client, Message, QoS, RetainHandling, Subscription, TopicFilter};
 
-use crate::connection::{ConnectionArgs, Environment, say_goodbye};
+use crate::connection::{ConnectionArgs, Environment};
 use crate::exit::{self, Exit, Failure};
-use crate::interrupt::Interrupt;
 use crate::output::{self, Form, Output, note};
-use crate::publish::after;
 use crate::values::{self, NameValue};
-use crate::{events, json_line};
+use crate::{client, json_line};
 
 /// Most messages that are taken, written and acknowledged together.
 const MESSAGES_AT_ONCE: usize = 256;
@@ -81,30 +80,19 @@ pub(crate) async fn run(arguments: SubscribeArgs) -> Result<(), Failure> {
     arguments.check_version()?;
     let options = arguments.connection.options(&Environment::of_process())?;
     options.check().map_err(|error| Failure::connecting(&error))?;
-    let mut interrupt = Interrupt::listen();
-    let limit = after(arguments.timeout);
-    tokio::pin!(limit);
-    let client = tokio::select! {
-        connected = Client::connect(options) => connected.map_err(|error| Failure::connecting(&error))?,
-        exit = interrupt.wait() => return Err(Failure::silent(exit)),
-        limit = &mut limit => return arguments.timed_out(limit, 0),
-    };
-    events::report(&client, "sub", &arguments.connection.notes);
-    let mut received = 0;
-    let result = tokio::select! {
-        result = receive(&client, &arguments, filters, &mut received) => result,
-        exit = interrupt.wait() => Err(Failure::silent(exit)),
-        limit = &mut limit => arguments.timed_out(limit, received),
-    };
-    say_goodbye(&client).await;
-    result
+    let received = Cell::new(0);
+    let timed_out = |limit| arguments.timed_out(limit, received.get());
+    client::run("sub", &arguments.connection, options, arguments.timeout, timed_out, async |client| {
+        receive(client, &arguments, filters, &received).await
+    })
+    .await
 }
 
 async fn receive(
     client: &Client,
     arguments: &SubscribeArgs,
     filters: Vec<TopicFilter>,
-    received: &mut u64,
+    received: &Cell<u64>,
 ) -> Result<(), Failure> {
     let mut messages = arguments.subscribe(client, filters).await?;
     if arguments.ready {
@@ -115,7 +103,7 @@ async fn receive(
     let closed = output::closed();
     tokio::pin!(closed);
     loop {
-        let most = arguments.count.map_or(u64::MAX, |count| count.saturating_sub(*received));
+        let most = arguments.count.map_or(u64::MAX, |count| count.saturating_sub(received.get()));
         if most == 0 {
             return Ok(());
         }
@@ -140,7 +128,7 @@ async fn receive(
                 ));
             }
         }
-        *received += shown().count() as u64;
+        received.set(received.get() + shown().count() as u64);
         for message in &batch {
             // One from an earlier connection: the server sends it again.
             let _ = messages.ack(message);
