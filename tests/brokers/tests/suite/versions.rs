@@ -104,14 +104,34 @@ async fn a_server_that_closes_whatever_the_version_is_an_error() {
 
 #[tokio::test]
 async fn options_that_only_5_has_are_not_given_up() {
-    bounded("refuses to fall back", async {
-        let broker = Mosquitto::start("");
-        let relay = Relay::failing(broker.port(), vec![1]).await;
-        let options = auto(&relay.url()).user_property("name", "value");
-        let refused: Result<Client, Error> = Client::connect(options).await;
+    bounded("refuses 5", async {
+        let server = ScriptedServer::start().await;
+        let served = async {
+            let mut peer = server.accept().await;
+            assert_eq!(level(&mut peer).await, 5);
+            peer.send(UNACCEPTABLE_PROTOCOL_VERSION).await;
+            peer
+        };
+        let options = auto(&server.url()).user_property("name", "value");
+        let (peer, refused) = tokio::join!(served, Client::connect(options));
         let error = refused.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
         assert!(error.to_string().contains("does not speak MQTT 5"), "{error}");
+        drop(peer);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_only_closed_is_no_refusal_of_5() {
+    bounded("closes once", async {
+        let broker = Mosquitto::start("");
+        let relay = Relay::failing(broker.port(), vec![1]).await;
+        let options = auto(&relay.url()).user_property("name", "value");
+        let refused: Result<Client, Error> = Client::connect(options.clone()).await;
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Transport);
+        let client = Client::connect(options).await.unwrap();
+        assert_eq!(version(&client), Version::V5);
     })
     .await;
 }
