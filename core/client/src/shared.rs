@@ -139,9 +139,15 @@ impl Shared {
 }
 
 impl State {
-    /// Tells everyone what the engine has for them.
+    /// Tells everyone what the engine has for them: mostly nothing.
     #[inline]
     pub(crate) fn settle(&mut self, wakes: &mut Wakes) {
+        if self.engine.has_news() {
+            self.tell(wakes);
+        }
+    }
+
+    fn tell(&mut self, wakes: &mut Wakes) {
         while let Some((token, completion)) = self.engine.poll_completion() {
             wakes.push(self.operations.complete(token, completion));
         }

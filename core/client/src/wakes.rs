@@ -19,7 +19,11 @@ impl Wakes {
 }
 
 impl Drop for Wakes {
+    #[inline]
     fn drop(&mut self) {
-        self.wake();
+        // Mostly there is nobody to wake.
+        if !self.0.is_empty() {
+            self.wake();
+        }
     }
 }

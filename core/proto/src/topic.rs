@@ -15,6 +15,13 @@ const SHARE_PREFIX: &str = "$share/";
 pub struct TopicName(Utf8String);
 
 impl TopicName {
+    /// The topic of a decoded PUBLISH, which is not empty: its decoder has found no wildcard in it.
+    #[inline]
+    pub(crate) fn of_publish(topic: Utf8String) -> Self {
+        debug_assert!(Self::try_from(topic.clone()).is_ok(), "not decoded: {topic:?}");
+        Self(topic)
+    }
+
     /// A copy that shares no buffer with its source, to be kept for long.
     #[must_use]
     pub fn detach(&self) -> Self {

@@ -21,6 +21,7 @@ mod packet_log;
 mod primitives;
 mod properties;
 mod publish;
+mod publish_decoder;
 mod redact;
 mod suback;
 mod subscribe;
@@ -43,6 +44,7 @@ pub use packet_log::{LoggedPacket, PacketLog};
 pub use primitives::MAX_REMAINING_LENGTH;
 pub use properties::UserProperties;
 pub use publish::{Delivery, Publish, PublishHead, PublishProperties, SubscriptionIdentifiers};
+pub use publish_decoder::PublishDecoder;
 pub use suback::SubAck;
 pub use subscribe::{
     RetainHandling, Subscribe, SubscribeProperties, SubscriptionIdentifier, SubscriptionOptions,

@@ -237,6 +237,17 @@ impl<'a> Reader<'a> {
         self.slice(usize::from(len))
     }
 
+    /// Skips these bytes if they come next; gives them as they stand in the packet.
+    #[inline]
+    pub(super) fn skip(&mut self, bytes: &[u8]) -> Option<&'a [u8]> {
+        let (start, rest) = self.rest.split_at_checked(bytes.len())?;
+        if start != bytes {
+            return None;
+        }
+        self.rest = rest;
+        Some(start)
+    }
+
     #[inline]
     fn slice(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let (slice, rest) = self.rest.split_at_checked(len).ok_or_else(|| self.cut())?;

@@ -16,6 +16,9 @@ use crate::qos::{PacketId, QoS};
 use crate::text::Utf8String;
 use crate::topic::TopicError;
 
+/// The RETAIN flag of the fixed header (section 3.3.1.3).
+pub(super) const RETAIN: u8 = 0b0001;
+
 /// How a message is delivered: its quality of service, with what belongs to it. QoS 0 has no packet identifier
 /// [MQTT-2.2.1-2] and no DUP flag [MQTT-3.3.1-2].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -134,7 +137,7 @@ impl Publish {
         let payload = reader.remainder();
         let Received { topic_alias, subscription_identifiers, properties } = received;
         let payload = reader.share(payload);
-        let retain = flags & 1 != 0;
+        let retain = flags & RETAIN != 0;
         Ok(Self { delivery, retain, topic, topic_alias, subscription_identifiers, properties, payload })
     }
 
@@ -198,7 +201,7 @@ impl Received {
 }
 
 #[inline]
-fn read_delivery(flags: u8, reader: &mut Reader<'_>) -> Result<Delivery, DecodeError> {
+pub(super) fn read_delivery(flags: u8, reader: &mut Reader<'_>) -> Result<Delivery, DecodeError> {
     let dup = flags & 0b1000 != 0;
     match (flags >> 1) & 0b11 {
         0 if dup => Err(reader.malformed("DUP with QoS 0")),
@@ -218,10 +221,19 @@ fn no_topic(version: Version) -> DecodeError {
 }
 
 /// Subscription identifiers of a PUBLISH, in order: mostly one, which takes no allocation.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct SubscriptionIdentifiers {
     first: Option<SubscriptionIdentifier>,
     more: Vec<SubscriptionIdentifier>,
+}
+
+// By hand, since it is done for each message: a derived one calls the vector's, also where that is empty.
+impl Clone for SubscriptionIdentifiers {
+    #[inline]
+    fn clone(&self) -> Self {
+        let more = if self.more.is_empty() { Vec::new() } else { self.more.clone() };
+        Self { first: self.first, more }
+    }
 }
 
 impl SubscriptionIdentifiers {

@@ -15,6 +15,7 @@ pub(crate) use keep_alive::{KeepAlive, KeepAliveStep};
 pub use scram::{KeyDerivation, ScramKeys};
 pub(crate) use topic_alias::{IncomingAliases, OutgoingAliases, TopicForm};
 
+use crate::codec::PublishDecoder;
 use crate::qos::PacketId;
 
 /// The state of an established connection. A new connection starts with a new one: aliases, quotas and limits of the
@@ -27,6 +28,7 @@ pub(crate) struct Connection {
     pub(crate) send_quota: i32,
     /// PUBLISHes of the resumed session that wait for quota, ahead of everything new.
     pub(crate) replay: VecDeque<PacketId>,
+    pub(crate) publish_decoder: PublishDecoder,
     pub(crate) incoming_aliases: IncomingAliases,
     pub(crate) outgoing_aliases: OutgoingAliases,
     pub(crate) keep_alive: KeepAlive,

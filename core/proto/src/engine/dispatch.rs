@@ -5,8 +5,8 @@ use bytes::BytesMut;
 use super::Engine;
 use super::round_trip::Probed;
 use crate::codec::{
-    Ack, Auth, ConnAck, Disconnect, EncodeError, Frame, Frames, Packet, PacketType, Publish, SubAck,
-    UnsubAck, Version, take_frames,
+    Ack, Auth, ConnAck, Disconnect, EncodeError, Frame, Frames, Packet, PacketType, SubAck, UnsubAck,
+    Version, take_frames,
 };
 use crate::error::{Error, ErrorKind};
 use crate::reason::ReasonCode;
@@ -100,7 +100,7 @@ impl Engine {
             };
         }
         match packet_type {
-            PacketType::Publish => self.handle_publish(Publish::decode(version, frame)?),
+            PacketType::Publish => self.handle_publish(frame),
             PacketType::PubAck => self.handle_puback(Ack::decode(packet_type, version, frame)?),
             PacketType::PubRec => self.handle_pubrec(Ack::decode(packet_type, version, frame)?),
             PacketType::PubComp => self.handle_pubcomp(Ack::decode(packet_type, version, frame)?),

@@ -6,7 +6,7 @@ use super::life::Phase;
 use super::round_trip::Probed;
 use super::timers::Timer;
 use super::{Action, Completion, Engine, Event, version};
-use crate::codec::{Ack, ConnAck, Connect, ConnectProperties, Frames, PacketType, Version};
+use crate::codec::{Ack, ConnAck, Connect, ConnectProperties, Frames, PacketType, PublishDecoder, Version};
 use crate::connection::{Connection, Grant, IncomingAliases, KeepAlive, OutgoingAliases};
 use crate::error::{Error, ErrorKind};
 use crate::options::OnSessionLost;
@@ -140,6 +140,7 @@ impl Engine {
         self.connection = Some(Connection {
             send_quota: i32::from(grant.limits.receive_maximum),
             replay: VecDeque::new(),
+            publish_decoder: PublishDecoder::new(self.version()),
             incoming_aliases: IncomingAliases::new(self.settings.topic_alias_maximum),
             outgoing_aliases: OutgoingAliases::new(outgoing_aliases),
             keep_alive,

@@ -214,8 +214,19 @@ impl Engine {
 
     /// When [`Engine::handle_deadline`] is due; may be earlier than needed, never later.
     #[must_use]
+    #[inline]
     pub fn deadline(&self) -> Option<Timestamp> {
         self.timers.next()
+    }
+
+    /// Whether [`Engine::poll_completion`], [`Engine::poll_readable`] or [`Engine::poll_event`] has something.
+    #[must_use]
+    #[inline]
+    pub fn has_news(&self) -> bool {
+        !self.completions.is_empty()
+            || !self.readable.is_empty()
+            || !self.events.is_empty()
+            || self.dropped_told != (self.metrics.dropped_outgoing, self.metrics.dropped_incoming)
     }
 
     /// The next outcome of an operation.
@@ -282,6 +293,7 @@ impl Engine {
     }
 
     /// The engine's time: never backwards.
+    #[inline]
     fn tick(&mut self, now: Timestamp) -> Timestamp {
         self.now = self.now.max(now);
         self.now

@@ -3,9 +3,7 @@
 use super::stream::{Fill, StreamId, WhenStreamFull};
 use super::subscriptions::Subscriptions;
 use super::{Engine, Token};
-use crate::codec::{
-    DecodeError, Delivery, PacketType, Publish, SubscriptionIdentifiers, UserProperties, Version,
-};
+use crate::codec::{Delivery, Frame, Publish, SubscriptionIdentifiers, UserProperties, Version};
 use crate::error::{Error, ErrorKind};
 use crate::message::Message;
 use crate::qos::QoS;
@@ -91,7 +89,8 @@ impl Engine {
             return Err(Error::new(ErrorKind::Closed, "the subscription is closed"));
         };
         let message = stream.pop();
-        if stream.is_half_empty() {
+        let was_full = !self.subscriptions.full.is_empty() || !self.subscriptions.beyond.is_empty();
+        if was_full && stream.is_half_empty() {
             self.subscriptions.is_drained(id);
         }
         if message.is_some() {
@@ -102,17 +101,16 @@ impl Engine {
 
     /// PUBLISH (section 3.3).
     #[inline]
-    pub(super) fn handle_publish(&mut self, publish: Publish) -> Result<(), Error> {
-        let Publish { delivery, retain, topic, topic_alias, subscription_identifiers, properties, payload } =
-            publish;
+    pub(super) fn handle_publish(&mut self, frame: &Frame<'_>) -> Result<(), Error> {
         let Some(connection) = &mut self.connection else {
             return Ok(());
         };
+        let Publish { delivery, retain, topic, topic_alias, subscription_identifiers, properties, payload } =
+            connection.publish_decoder.decode(frame)?;
         let topic = match topic_alias {
             Some(alias) if topic.is_empty() => connection.incoming_aliases.resolve(alias)?,
             alias => {
-                let invalid = |error| DecodeError::TopicNameInvalid { packet: PacketType::Publish, error };
-                let topic = TopicName::try_from(topic).map_err(invalid)?;
+                let topic = TopicName::of_publish(topic);
                 if let Some(alias) = alias {
                     connection.incoming_aliases.assign(alias, &topic)?;
                 }

@@ -32,39 +32,42 @@ pub(super) enum Timer {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Timers([Option<Timestamp>; 12]);
+pub(super) struct Timers {
+    table: [Option<Timestamp>; 12],
+    /// The earliest of them: asked for with every message, changed rarely.
+    next: Option<Timestamp>,
+}
 
 impl Timers {
     pub(super) fn set(&mut self, timer: Timer, at: Option<Timestamp>) {
-        if let Some(place) = self.0.get_mut(timer as usize) {
+        if let Some(place) = self.table.get_mut(timer as usize) {
             *place = at;
         }
+        self.next = self.table.iter().flatten().min().copied();
     }
 
     /// Sets the timer unless it fires earlier anyway.
     pub(super) fn set_at_latest(&mut self, timer: Timer, at: Timestamp) {
-        if let Some(place) = self.0.get_mut(timer as usize) {
-            *place = Some(place.map_or(at, |earlier| earlier.min(at)));
-        }
+        let sooner = self.at(timer).map_or(at, |earlier| earlier.min(at));
+        self.set(timer, Some(sooner));
     }
 
     pub(super) fn at(&self, timer: Timer) -> Option<Timestamp> {
-        self.0.get(timer as usize).copied().flatten()
+        self.table.get(timer as usize).copied().flatten()
     }
 
     /// Whether the timer has fired; it is then off.
     pub(super) fn take_due(&mut self, timer: Timer, now: Timestamp) -> bool {
-        match self.0.get_mut(timer as usize) {
-            Some(place) if place.is_some_and(|at| at <= now) => {
-                *place = None;
-                true
-            }
-            _ => false,
+        let due = self.at(timer).is_some_and(|at| at <= now);
+        if due {
+            self.set(timer, None);
         }
+        due
     }
 
+    #[inline]
     pub(super) fn next(&self) -> Option<Timestamp> {
-        self.0.iter().flatten().min().copied()
+        self.next
     }
 
     pub(super) fn clear(&mut self) {
