@@ -40,18 +40,19 @@ impl<'a> Publish<'a> {
     }
 
     /// The quality of service; the default is 0.
+    #[inline]
     pub fn qos(self, qos: QoS) -> Self {
-        self.with(|message| Ok(message.with_qos(qos)))
+        self.with(|message| message.set_qos(qos))
     }
 
     /// Whether the server keeps it for later subscribers [MQTT-3.3.1-5]; not by default.
     pub fn retain(self, retain: bool) -> Self {
-        self.with(|message| Ok(message.with_retain(retain)))
+        self.with(|message| message.set_retain(retain))
     }
 
     /// All its properties at once (v5); goes before the single ones.
     pub fn properties(self, properties: PublishProperties) -> Self {
-        self.with(|message| Ok(message.with_properties(properties)))
+        self.with(|message| *message.properties_mut() = properties)
     }
 
     /// What the payload is, such as `application/json` (v5, section 3.3.2.3.9).
@@ -67,37 +68,25 @@ impl<'a> Publish<'a> {
     /// What an answer is recognised by (v5, section 3.3.2.3.6).
     pub fn correlation_data(self, data: impl Into<Bytes>) -> Self {
         let data = data.into();
-        self.with(|mut message| {
-            message.properties_mut().correlation_data = Some(data);
-            Ok(message)
-        })
+        self.with(|message| message.properties_mut().correlation_data = Some(data))
     }
 
     /// How long the message lives, to the second (v5, section 3.3.2.3.3): counted down here while it waits, then by
     /// the server.
     pub fn message_expiry(self, expiry: Duration) -> Self {
         let seconds = u32::try_from(expiry.as_secs()).unwrap_or(u32::MAX);
-        self.with(|mut message| {
-            message.properties_mut().message_expiry_interval = Some(seconds);
-            Ok(message)
-        })
+        self.with(|message| message.properties_mut().message_expiry_interval = Some(seconds))
     }
 
     /// Whether the payload is declared to be UTF-8 (v5, section 3.3.2.3.2), which is then checked.
     pub fn payload_is_utf8(self, utf8: bool) -> Self {
-        self.with(|mut message| {
-            message.properties_mut().payload_format_indicator = Some(utf8);
-            Ok(message)
-        })
+        self.with(|message| message.properties_mut().payload_format_indicator = Some(utf8))
     }
 
     /// A user property (v5, section 3.3.2.3.7); may be given several times.
     pub fn user_property(self, name: &str, value: &str) -> Self {
         let pair = text("user_property", name).and_then(|name| Ok((name, text("user_property", value)?)));
-        self.with(|mut message| {
-            message.properties_mut().user_properties.push(pair?);
-            Ok(message)
-        })
+        self.with_checked(pair, |message, pair| message.properties_mut().user_properties.push(pair))
     }
 
     /// The longest that the operation may take: after it, a message that was never sent is withdrawn
@@ -114,27 +103,36 @@ impl<'a> Publish<'a> {
     /// # Errors
     /// Those of the message or its options, `queue full` by policy, or that the client is closed.
     pub async fn enqueue(self) -> Result<Delivery, Error> {
-        let shared = Arc::clone(self.shared);
+        let shared = self.shared;
         let mut accepting = Accepting::new(self);
         let token = std::future::poll_fn(|cx| accepting.poll(cx, accept)).await?;
-        Ok(Delivery { shared, token })
+        Ok(Delivery::new(shared, token))
     }
 
     pub(crate) fn shared(&self) -> &'a Arc<Shared> {
         self.shared
     }
 
-    fn with(mut self, change: impl FnOnce(Message) -> Result<Message, Error>) -> Self {
-        self.message = self.message.and_then(change);
+    #[inline]
+    fn with(mut self, change: impl FnOnce(&mut Message)) -> Self {
+        if let Ok(message) = &mut self.message {
+            change(message);
+        }
+        self
+    }
+
+    /// What is wrong first is what is reported.
+    fn with_checked<T>(mut self, value: Result<T, Error>, change: impl FnOnce(&mut Message, T)) -> Self {
+        match (&mut self.message, value) {
+            (Ok(message), Ok(value)) => change(message, value),
+            (Ok(_), Err(error)) => self.message = Err(error),
+            (Err(_earlier), _) => {}
+        }
         self
     }
 
     fn property(self, name: &str, value: &str, set: impl FnOnce(&mut PublishProperties, Utf8String)) -> Self {
-        let value = text(name, value);
-        self.with(|mut message| {
-            set(message.properties_mut(), value?);
-            Ok(message)
-        })
+        self.with_checked(text(name, value), |message, value| set(message.properties_mut(), value))
     }
 }
 
@@ -165,7 +163,7 @@ impl Future for Publishing<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Stage::Accepting(shared, accepting) = &mut self.0 {
             let token = std::task::ready!(accepting.poll(cx, accept))?;
-            self.0 = Stage::Accepted(Delivery { shared: Arc::clone(shared), token });
+            self.0 = Stage::Accepted(Delivery::new(shared, token));
         }
         match &mut self.0 {
             Stage::Accepted(delivery) => Pin::new(delivery).poll(cx),
@@ -262,17 +260,25 @@ impl Drop for Accepting<'_> {
 /// A message that was accepted: await it for the acknowledgement, or drop it; the message goes its way all the same.
 #[derive(Debug)]
 pub struct Delivery {
-    shared: Arc<Shared>,
-    token: Token,
+    /// `None` once there is nothing to wait for, as with QoS 0 from the beginning.
+    operation: Option<(Arc<Shared>, Token)>,
 }
 
 impl Delivery {
+    #[inline]
+    fn new(shared: &Arc<Shared>, token: Token) -> Self {
+        Self { operation: (token != Token::NONE).then(|| (Arc::clone(shared), token)) }
+    }
+
     /// Withdraws the message if it was never sent, else ends its operation as [`ErrorKind::Indeterminate`].
     pub fn cancel(&self) {
-        let (now, token) = (self.shared.now(), self.token);
+        let Some((shared, token)) = &self.operation else {
+            return;
+        };
+        let now = shared.now();
         // Closed: the operation has ended.
-        let _closed = self.shared.with(|state, wakes| {
-            if token != Token::NONE && state.engine.cancel(now, token) {
+        let _closed = shared.with(|state, wakes| {
+            if state.engine.cancel(now, *token) {
                 make_room(state, wakes);
             }
         });
@@ -283,11 +289,11 @@ impl Future for Delivery {
     type Output = Result<PublishAck, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.token == Token::NONE {
+        let Some((shared, token)) = &self.operation else {
             return Poll::Ready(Ok(PublishAck { reason_code: ReasonCode::Success, properties: None }));
-        }
-        let completion = std::task::ready!(self.shared.poll_operation(self.token, cx));
-        self.token = Token::NONE;
+        };
+        let completion = std::task::ready!(shared.poll_operation(*token, cx));
+        self.operation = None;
         match completion? {
             Completion::Published(outcome) => Poll::Ready(outcome),
             _ => Poll::Ready(Err(Error::new(ErrorKind::Closed, "the operation was another one"))),
@@ -296,9 +302,10 @@ impl Future for Delivery {
 }
 
 impl Drop for Delivery {
+    #[inline]
     fn drop(&mut self) {
-        if self.token != Token::NONE {
-            self.shared.forget(self.token);
+        if let Some((shared, token)) = &self.operation {
+            shared.forget(*token);
         }
     }
 }
@@ -342,7 +349,7 @@ pub(crate) fn accept_batch(
                 return Ok((turn, Some(message)));
             }
             match accept(state, now, message, None) {
-                Ok(token) => deliveries.push(Delivery { shared: Arc::clone(shared), token }),
+                Ok(token) => deliveries.push(Delivery::new(shared, token)),
                 Err(rejected) if rejected.error.kind() == ErrorKind::QueueFull => {
                     return Ok((turn, Some(rejected.message)));
                 }

@@ -61,6 +61,17 @@ impl Message {
         self
     }
 
+    /// Changes the quality of service.
+    #[inline]
+    pub fn set_qos(&mut self, qos: QoS) {
+        self.qos = qos;
+    }
+
+    /// Changes whether the server is to keep it for later subscribers [MQTT-3.3.1-5].
+    pub fn set_retain(&mut self, retain: bool) {
+        self.retain = retain;
+    }
+
     /// The same message, to be kept by the server for later subscribers [MQTT-3.3.1-5]; the default is not.
     #[must_use]
     pub fn with_retain(mut self, retain: bool) -> Self {

@@ -12,7 +12,7 @@ use crate::task::{
     ECHO_TOPIC, Measurement, PAYLOAD, RoundTrips, SINK_TOPIC, Task, barrier_topic, rate_since, source_filter,
 };
 
-pub(super) const PATTERN: &str = "5.0; enqueue() a message, QoS 1 with 16,384 deliveries kept, the oldest awaited; \
+pub(super) const PATTERN: &str = "5.0; enqueue() a message to a checked topic, QoS 1 with 16,384 deliveries kept, the oldest awaited; \
     recv() a message, acknowledged when the next is asked for; two threads to publish, one to receive";
 
 pub(super) const PATTERN_BATCH: &str = "5.0; publish_many() of 4,096 messages, all awaited before the next; \
@@ -89,9 +89,10 @@ async fn publish_all(client: &Client, qos: u8, count: u64, calls: Calls) -> Resu
 }
 
 async fn publish_each(client: &Client, qos: u8, count: u64) -> Result<(), BenchError> {
+    let topic = TopicName::try_from(SINK_TOPIC).map_err(BenchError::client)?;
     let mut pending = VecDeque::with_capacity(PIPELINE);
     for _ in 0..count {
-        let publish = client.publish(SINK_TOPIC, Bytes::from_static(&MESSAGE)).qos(level(qos));
+        let publish = client.publish(topic.clone(), Bytes::from_static(&MESSAGE)).qos(level(qos));
         let delivery = publish.enqueue().await.map_err(BenchError::client)?;
         if qos == 0 {
             continue;
