@@ -14,7 +14,7 @@ use std::thread;
 use crate::error::{BenchError, Context};
 use crate::source::Source;
 use crate::task::{BARRIER, SOURCE};
-use crate::wire::{self, Cursor, Frame, FrameReader, V5};
+use crate::wire::{self, Cursor, Delivery, Frame, FrameReader, V5};
 
 /// What the server prints before its port number when it is ready.
 pub(crate) const READY: &str = "listening on port ";
@@ -70,6 +70,8 @@ struct Connection {
     properties: Vec<u8>,
     /// PUBLISHes since the last barrier.
     counted: u64,
+    /// QoS 2 messages whose PUBREL has not come.
+    unreleased: u64,
     source: Option<Source>,
     out: Vec<u8>,
     closing: bool,
@@ -84,7 +86,7 @@ impl Connection {
                 let source = self.source.as_mut().ok_or(BenchError::Protocol("PUBACK without a source"))?;
                 source.acknowledged(frame.packet_id()?)?;
             }
-            wire::PUBREL => wire::put_ack(&mut self.out, wire::PUBCOMP, frame.packet_id()?),
+            wire::PUBREL => self.release(frame.packet_id()?)?,
             wire::CONNECT => self.connect(frame)?,
             wire::SUBSCRIBE => self.subscribe(frame)?,
             wire::UNSUBSCRIBE => self.unsubscribe(frame)?,
@@ -162,9 +164,19 @@ impl Connection {
             }
             _ => {
                 self.counted += 1;
+                self.unreleased += 1;
                 wire::put_ack(&mut self.out, wire::PUBREC, body.u16()?);
             }
         }
+        Ok(())
+    }
+
+    /// A PUBREL came in.
+    #[inline]
+    fn release(&mut self, packet_id: u16) -> Result<(), BenchError> {
+        let left = self.unreleased.checked_sub(1);
+        self.unreleased = left.ok_or(BenchError::Protocol("a PUBREL for nothing"))?;
+        wire::put_ack(&mut self.out, wire::PUBCOMP, packet_id);
         Ok(())
     }
 
@@ -172,7 +184,7 @@ impl Connection {
         if self.level == V5 {
             rest.properties()?;
         }
-        wire::put_publish(&mut self.out, topic, None, &self.properties, rest.0);
+        wire::put_publish(&mut self.out, topic, Delivery::Qos0, &self.properties, rest.0);
         Ok(())
     }
 
@@ -301,6 +313,13 @@ mod tests {
         let answers = b"\x40\x02\x00\x01\x50\x02\x00\x02\x70\x02\x00\x02\xd0\x00";
         assert_eq!(answer(&mut connection, bytes).unwrap(), answers);
         assert_eq!(connection.counted, 3);
+    }
+
+    #[test]
+    fn a_pubrel_needs_its_publish() {
+        let mut connection = Connection::default();
+        answer(&mut connection, CONNECT_V5).unwrap();
+        assert!(answer(&mut connection, b"\x62\x02\x00\x02").is_err());
     }
 
     #[test]

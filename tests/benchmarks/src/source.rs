@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::error::BenchError;
 use crate::task::PAYLOAD;
-use crate::wire::put_publish;
+use crate::wire::{Delivery, put_publish};
 
 /// Messages in the block of a QoS 0 stream, some 90 KiB.
 const QOS0_BLOCK: u16 = 1024;
@@ -34,10 +34,11 @@ impl Source {
         let messages = if acknowledged { window.max(1) } else { QOS0_BLOCK };
         let mut block = Vec::new();
         for packet_id in 1..=messages {
-            put_publish(&mut block, topic, acknowledged.then_some(packet_id), properties, &PAYLOAD);
+            let delivery = if acknowledged { Delivery::Qos1(packet_id) } else { Delivery::Qos0 };
+            put_publish(&mut block, topic, delivery, properties, &PAYLOAD);
         }
         let mut end = Vec::new();
-        put_publish(&mut end, topic, None, properties, &PAYLOAD);
+        put_publish(&mut end, topic, Delivery::Qos0, properties, &PAYLOAD);
         let messages = usize::from(messages);
         Self {
             message_size: block.len() / messages,

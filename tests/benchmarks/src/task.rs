@@ -46,6 +46,8 @@ pub(crate) enum Workload {
     PublishQos0,
     /// Publish at QoS 1 with many messages in flight.
     PublishQos1,
+    /// Publish at QoS 2 with many messages in flight.
+    PublishQos2,
     /// Take a QoS 0 stream.
     ReceiveQos0,
     /// Take a QoS 1 stream, acknowledged automatically.
@@ -60,6 +62,7 @@ impl Workload {
         match self {
             Self::PublishQos0 | Self::ReceiveQos0 | Self::RoundTrip => 0,
             Self::PublishQos1 | Self::ReceiveQos1 => 1,
+            Self::PublishQos2 => 2,
         }
     }
 }

@@ -165,20 +165,36 @@ pub(crate) fn put_text(out: &mut Vec<u8>, text: &[u8]) {
 /// Appends an acknowledgement without reason code, which is success in both versions.
 pub(crate) fn put_ack(out: &mut Vec<u8>, packet_type: u8, packet_id: u16) {
     let [high, low] = packet_id.to_be_bytes();
-    out.extend_from_slice(&[packet_type << 4, 2, high, low]);
+    // The flags of PUBREL are reserved, and 2 [MQTT-3.6.1-1].
+    let flags = if packet_type == PUBREL { 2 } else { 0 };
+    out.extend_from_slice(&[packet_type << 4 | flags, 2, high, low]);
+}
+
+/// How a PUBLISH is delivered: its QoS, with the packet identifier where it has one.
+#[derive(Clone, Copy)]
+pub(crate) enum Delivery {
+    Qos0,
+    Qos1(u16),
+    Qos2(u16),
 }
 
 /// Appends a PUBLISH. `properties` is the property block with its length, empty for 3.1.1.
+#[inline]
 pub(crate) fn put_publish(
     out: &mut Vec<u8>,
     topic: &[u8],
-    packet_id: Option<u16>,
+    delivery: Delivery,
     properties: &[u8],
     payload: &[u8],
 ) {
-    let qos = if packet_id.is_some() { 1 } else { 0 };
+    let (qos, packet_id) = match delivery {
+        Delivery::Qos0 => (0, None),
+        Delivery::Qos1(packet_id) => (1, Some(packet_id)),
+        Delivery::Qos2(packet_id) => (2, Some(packet_id)),
+    };
     out.push(PUBLISH << 4 | qos << 1);
-    put_variable(out, 2 + topic.len() + usize::from(qos) * 2 + properties.len() + payload.len());
+    let identifier = if packet_id.is_some() { 2 } else { 0 };
+    put_variable(out, 2 + topic.len() + identifier + properties.len() + payload.len());
     put_text(out, topic);
     if let Some(packet_id) = packet_id {
         out.extend_from_slice(&packet_id.to_be_bytes());
@@ -194,7 +210,7 @@ mod tests {
     #[test]
     fn packets_come_out_whole_whatever_the_chunks() {
         let mut bytes = Vec::new();
-        put_publish(&mut bytes, b"a/b", Some(7), &[0], &[1; 200]);
+        put_publish(&mut bytes, b"a/b", Delivery::Qos1(7), &[0], &[1; 200]);
         put_ack(&mut bytes, PUBACK, 258);
         for chunk in 1..=bytes.len() {
             let mut reader = FrameReader::new();

@@ -14,7 +14,7 @@ fn every_contender_completes_every_workload() {
 
     let report: serde_json::Value = serde_json::from_reader(report.as_file()).unwrap();
     let workloads = report["workloads"].as_array().unwrap();
-    assert_eq!(workloads.len(), 5);
+    assert_eq!(workloads.len(), 6);
     for workload in workloads {
         for row in workload["contenders"].as_array().unwrap() {
             let name = format!("{}/{}", workload["workload"], row["contender"]);

@@ -56,7 +56,9 @@ impl Contender {
         macro_rules! client {
             ($client:ident) => {
                 match workload {
-                    Workload::PublishQos0 | Workload::PublishQos1 => $client::publish(task),
+                    Workload::PublishQos0 | Workload::PublishQos1 | Workload::PublishQos2 => {
+                        $client::publish(task)
+                    }
                     Workload::ReceiveQos0 | Workload::ReceiveQos1 => $client::receive(task),
                     Workload::RoundTrip => $client::round_trip(task),
                 }
@@ -74,7 +76,9 @@ impl Contender {
 
 fn polymqtt(workload: Workload, task: Task, calls: Calls) -> Result<Measurement, BenchError> {
     match workload {
-        Workload::PublishQos0 | Workload::PublishQos1 => polymqtt_client::publish(task, calls),
+        Workload::PublishQos0 | Workload::PublishQos1 | Workload::PublishQos2 => {
+            polymqtt_client::publish(task, calls)
+        }
         Workload::ReceiveQos0 | Workload::ReceiveQos1 => polymqtt_client::receive(task, calls),
         Workload::RoundTrip => polymqtt_client::round_trip(task),
     }

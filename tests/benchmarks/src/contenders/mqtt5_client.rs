@@ -15,11 +15,11 @@ use crate::task::{
     ECHO_TOPIC, Measurement, PAYLOAD, RoundTrips, SINK_TOPIC, Task, barrier_topic, rate_since, source_filter,
 };
 
-pub(super) const PATTERN: &str = "5.0; QoS 0: publish() awaited one by one (written); QoS 1: 512 tasks, each \
-    awaits its own acknowledgement; messages are taken in a callback, acknowledged before it is called; \
+pub(super) const PATTERN: &str = "5.0; QoS 0: publish() awaited one by one (written); QoS 1 and 2: 512 tasks, \
+    each awaits its own acknowledgement; messages are taken in a callback, acknowledged before it is called; \
     two threads to publish and to receive QoS 0, else one";
 
-/// Tasks that publish at QoS 1 at the same time; fewer were slower.
+/// Tasks that publish at QoS 1 or 2 at the same time; fewer were slower.
 const PUBLISHERS: u64 = 512;
 
 pub(super) fn publish(task: Task) -> Result<Measurement, BenchError> {
@@ -81,7 +81,10 @@ async fn publish_all(client: &MqttClient, qos: u8, count: u64) -> Result<(), Ben
         let (client, unsent) = (client.clone(), Arc::clone(&unsent));
         publishing.spawn(async move {
             while take_one(&unsent) {
-                client.publish_qos1(SINK_TOPIC, PAYLOAD).await?;
+                match qos {
+                    1 => client.publish_qos1(SINK_TOPIC, PAYLOAD).await?,
+                    _ => client.publish_qos2(SINK_TOPIC, PAYLOAD).await?,
+                };
             }
             Ok::<_, mqtt5::MqttError>(())
         });

@@ -12,7 +12,7 @@ use crate::task::{
     ECHO_TOPIC, Measurement, PAYLOAD, RoundTrips, SINK_TOPIC, Task, barrier_topic, rate_since, source_filter,
 };
 
-pub(super) const PATTERN: &str = "5.0; enqueue() a message to a checked topic, QoS 1 with 16,384 deliveries kept, the oldest awaited; \
+pub(super) const PATTERN: &str = "5.0; enqueue() a message to a checked topic, QoS 1 and 2 with 16,384 deliveries kept, the oldest awaited; \
     recv() a message, acknowledged when the next is asked for; two threads to publish, one to receive";
 
 pub(super) const PATTERN_BATCH: &str = "5.0; publish_many() of 4,096 messages, all awaited before the next; \
@@ -148,5 +148,9 @@ async fn receive_all(client: &Client, qos: u8, count: u64, calls: Calls) -> Resu
 }
 
 fn level(qos: u8) -> QoS {
-    if qos == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce }
+    match qos {
+        0 => QoS::AtMostOnce,
+        1 => QoS::AtLeastOnce,
+        _ => QoS::ExactlyOnce,
+    }
 }

@@ -1,5 +1,5 @@
 //! The limit: a blocking loop on a socket that encodes every message, parses every packet, and does
-//! nothing else. MQTT 5.0. Writes of up to 64 KiB, reads of up to 256 KiB; a QoS 1 publisher has up to
+//! nothing else. MQTT 5.0. Writes of up to 64 KiB, reads of up to 256 KiB; a QoS 1 or 2 publisher has up to
 //! 16,384 messages in flight; a receiver looks at each topic and answers a read's QoS 1 messages in one
 //! write.
 
@@ -11,21 +11,25 @@ use crate::error::{BenchError, Context};
 use crate::task::{
     ECHO_TOPIC, Measurement, PAYLOAD, RoundTrips, SINK_TOPIC, Task, barrier_topic, rate_since, source_filter,
 };
-use crate::wire::{self, FrameReader};
+use crate::wire::{self, Delivery, FrameReader};
 
-pub(super) const PATTERN: &str = "5.0, blocking socket; encodes each message, writes 64 KiB at a time; QoS 1: \
-    16,384 in flight; parses and acknowledges whatever a read brought";
+pub(super) const PATTERN: &str = "5.0, blocking socket; encodes each message, writes 64 KiB at a time; QoS 1 and \
+    2: 16,384 in flight; parses and acknowledges whatever a read brought";
 
 /// Bytes encoded before they are written.
 const WRITE_BLOCK: usize = 64 * 1024;
 
-/// QoS 1 messages that may be unacknowledged: their acknowledgements fit the socket's buffers, so that
+/// QoS 1 and 2 messages that may be unacknowledged: their acknowledgements fit the socket's buffers, so that
 /// writing without reading meanwhile cannot lock up.
 const IN_FLIGHT: u16 = 16 * 1024;
 
 pub(super) fn publish(task: Task) -> Result<Measurement, BenchError> {
     let mut socket = Socket::connect(task.port)?;
-    let publish = if task.qos == 0 { Socket::publish_qos0 } else { Socket::publish_qos1 };
+    let publish = match task.qos {
+        0 => Socket::publish_qos0,
+        1 => Socket::publish_qos1,
+        _ => Socket::publish_qos2,
+    };
     publish(&mut socket, task.warm_up())?;
     let began = Instant::now();
     publish(&mut socket, task.count)?;
@@ -78,13 +82,13 @@ impl Socket {
 
     fn publish_qos0(&mut self, count: u64) -> Result<(), BenchError> {
         for _ in 0..count {
-            wire::put_publish(&mut self.out, SINK_TOPIC.as_bytes(), None, &[0], &PAYLOAD);
+            wire::put_publish(&mut self.out, SINK_TOPIC.as_bytes(), Delivery::Qos0, &[0], &PAYLOAD);
             if self.out.len() >= WRITE_BLOCK {
                 self.flush()?;
             }
         }
         let topic = barrier_topic(count);
-        wire::put_publish(&mut self.out, topic.as_bytes(), Some(1), &[0], &PAYLOAD);
+        wire::put_publish(&mut self.out, topic.as_bytes(), Delivery::Qos1(1), &[0], &PAYLOAD);
         self.flush()?;
         self.expect(wire::PUBACK)
     }
@@ -92,14 +96,7 @@ impl Socket {
     fn publish_qos1(&mut self, count: u64) -> Result<(), BenchError> {
         let (mut unsent, mut unacknowledged) = (count, 0);
         while unsent > 0 || unacknowledged > 0 {
-            while unsent > 0 && unacknowledged < IN_FLIGHT && self.out.len() < WRITE_BLOCK {
-                let id = self.packet_id;
-                wire::put_publish(&mut self.out, SINK_TOPIC.as_bytes(), Some(id), &[0], &PAYLOAD);
-                self.packet_id = id.checked_add(1).unwrap_or(1);
-                unsent -= 1;
-                unacknowledged += 1;
-            }
-            self.flush()?;
+            self.send(&mut unsent, &mut unacknowledged, Delivery::Qos1)?;
             if unacknowledged < IN_FLIGHT && unsent > 0 {
                 continue;
             }
@@ -111,6 +108,43 @@ impl Socket {
             }
         }
         Ok(())
+    }
+
+    fn publish_qos2(&mut self, count: u64) -> Result<(), BenchError> {
+        let (mut unsent, mut unacknowledged) = (count, 0);
+        while unsent > 0 || unacknowledged > 0 {
+            self.send(&mut unsent, &mut unacknowledged, Delivery::Qos2)?;
+            if unacknowledged < IN_FLIGHT && unsent > 0 {
+                continue;
+            }
+            self.read()?;
+            while let Some(frame) = self.frames.next()? {
+                match frame.packet_type() {
+                    wire::PUBREC => wire::put_ack(&mut self.out, wire::PUBREL, frame.packet_id()?),
+                    wire::PUBCOMP => unacknowledged -= 1,
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is due and a block of messages, as many as may be in flight.
+    #[inline]
+    fn send(
+        &mut self,
+        unsent: &mut u64,
+        unacknowledged: &mut u16,
+        delivery: impl Fn(u16) -> Delivery,
+    ) -> Result<(), BenchError> {
+        while *unsent > 0 && *unacknowledged < IN_FLIGHT && self.out.len() < WRITE_BLOCK {
+            let id = self.packet_id;
+            wire::put_publish(&mut self.out, SINK_TOPIC.as_bytes(), delivery(id), &[0], &PAYLOAD);
+            self.packet_id = id.checked_add(1).unwrap_or(1);
+            *unsent -= 1;
+            *unacknowledged += 1;
+        }
+        self.flush()
     }
 
     fn receive(&mut self, qos: u8, count: u64) -> Result<(), BenchError> {
@@ -140,7 +174,7 @@ impl Socket {
 
     /// One message to the echo and back.
     fn exchange(&mut self) -> Result<(), BenchError> {
-        wire::put_publish(&mut self.out, ECHO_TOPIC.as_bytes(), None, &[0], &PAYLOAD);
+        wire::put_publish(&mut self.out, ECHO_TOPIC.as_bytes(), Delivery::Qos0, &[0], &PAYLOAD);
         self.flush()?;
         self.expect(wire::PUBLISH)
     }

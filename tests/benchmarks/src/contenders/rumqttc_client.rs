@@ -73,7 +73,7 @@ async fn publish_all(
     qos: u8,
     count: u64,
 ) -> Result<(), BenchError> {
-    let level = if qos == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce };
+    let level = level(qos);
     let publisher = client.clone();
     let publishing = tokio::spawn(async move {
         for _ in 0..count {
@@ -87,7 +87,7 @@ async fn publish_all(
     });
     let mut missing = if qos == 0 { 1 } else { count };
     until(events, |packet| {
-        if matches!(packet, Packet::PubAck(_)) {
+        if matches!(packet, Packet::PubAck(_) | Packet::PubComp(_)) {
             missing -= 1;
         }
         missing == 0
@@ -102,8 +102,7 @@ async fn receive_all(
     qos: u8,
     count: u64,
 ) -> Result<(), BenchError> {
-    let level = if qos == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce };
-    client.subscribe(source_filter(qos, count), level).await.map_err(BenchError::client)?;
+    client.subscribe(source_filter(qos, count), level(qos)).await.map_err(BenchError::client)?;
     // One more than asked for: the message that says that all is done.
     let mut missing = count + 1;
     until(events, |packet| {
@@ -119,6 +118,14 @@ async fn exchange(client: &AsyncClient, events: &mut EventLoop) -> Result<(), Be
     let payload = Bytes::from_static(&MESSAGE);
     client.publish(ECHO_TOPIC, QoS::AtMostOnce, false, payload).await.map_err(BenchError::client)?;
     until(events, |packet| matches!(packet, Packet::Publish(_))).await
+}
+
+fn level(qos: u8) -> QoS {
+    match qos {
+        0 => QoS::AtMostOnce,
+        1 => QoS::AtLeastOnce,
+        _ => QoS::ExactlyOnce,
+    }
 }
 
 /// Polls the event loop until `done` says so of a received packet.
