@@ -1,12 +1,13 @@
 # The commands of this project. Each installs what it lacks (on Debian), so that a fresh machine needs Rust only.
 
-.PHONY: help demo example-rust test bench
+.PHONY: help demo example-rust test bench instructions
 
 help:
 	@echo "make demo          readings of this machine, live, through polymqtt and its embedded broker"
 	@echo "make example-rust  a service that answers requests, with all that it needs"
 	@echo "make test          every check and every test"
 	@echo "make bench         the benchmarks"
+	@echo "make instructions  instructions a message of the engine, beside those that are kept"
 
 demo:
 	@scripts/demo
@@ -19,3 +20,6 @@ test:
 
 bench:
 	@scripts/bench
+
+instructions:
+	@scripts/instructions $(ARGS)
