@@ -42,12 +42,14 @@ pub(crate) struct Inbound {
     qos1: VecDeque<Owed>,
     /// The serial of the first entry of `qos1`.
     first_serial: u64,
-    /// How many entries of `qos1` were taken by the application.
-    taken: usize,
     qos2: BTreeMap<PacketId, Exact>,
     next_delivery: u64,
     /// QoS 2 identifiers of this connection that wait for their PUBREC, in order of arrival.
     unrecorded: VecDeque<PacketId>,
+    /// How many entries of `qos1` and of `unrecorded` were taken by the application.
+    taken: usize,
+    /// How many entries of `qos2` are counted.
+    counted: usize,
 }
 
 /// An acknowledgement that may leave.
@@ -75,6 +77,8 @@ struct Exact {
     answer: Option<Box<Acknowledgement>>,
     /// Whether it counts against the receive maximum of this connection.
     counted: bool,
+    /// Whether it is in `unrecorded`.
+    waits: bool,
     /// Whether the server may have lost the session that it belongs to.
     doubted: bool,
 }
@@ -92,10 +96,11 @@ impl Default for Inbound {
         Self {
             qos1: VecDeque::new(),
             first_serial: 1,
-            taken: 0,
             qos2: BTreeMap::new(),
             next_delivery: 1,
             unrecorded: VecDeque::new(),
+            taken: 0,
+            counted: 0,
         }
     }
 }
@@ -119,19 +124,21 @@ impl Inbound {
             self.release(packet_id);
         }
         if let Some(known) = self.qos2.get_mut(&packet_id) {
+            self.counted += usize::from(!known.counted);
             known.counted = true;
-            if !self.unrecorded.contains(&packet_id) {
+            if !known.waits {
+                known.waits = true;
+                self.taken += usize::from(known.holders == 0);
                 self.unrecorded.push_back(packet_id);
             }
             return Arrival::Known;
         }
         let delivery = self.next_delivery;
         self.next_delivery += 1;
-        let stage = Stage::Delivered;
-        self.qos2.insert(
-            packet_id,
-            Exact { delivery, holders: 1, stage, answer: None, counted: true, doubted: false },
-        );
+        let (stage, answer) = (Stage::Delivered, None);
+        let exact = Exact { delivery, holders: 1, stage, answer, counted: true, waits: true, doubted: false };
+        self.qos2.insert(packet_id, exact);
+        self.counted += 1;
         self.unrecorded.push_back(packet_id);
         let ack = AckRef { serial: delivery, exactly_once: Some(packet_id) };
         if reused { Arrival::Reused(ack) } else { Arrival::New(ack) }
@@ -156,8 +163,10 @@ impl Inbound {
         if let Some(id) = ack.exactly_once {
             if let Some(entry) = self.qos2.get_mut(&id)
                 && entry.delivery == ack.serial
+                && entry.holders > 0
             {
-                entry.holders = entry.holders.saturating_sub(1);
+                entry.holders -= 1;
+                self.taken += usize::from(entry.holders == 0 && entry.waits);
             }
             return;
         }
@@ -211,10 +220,12 @@ impl Inbound {
             return None;
         }
         entry.stage = Stage::Recorded;
+        entry.waits = false;
         let answer = entry.answer.take();
         self.unrecorded.pop_front();
+        self.taken -= 1;
         if answer.as_ref().is_some_and(|answer| answer.reason_code.is_error()) {
-            self.qos2.remove(&id);
+            self.release(id);
         }
         Some(Due { packet_type: PacketType::PubRec, packet_id: id, answer })
     }
@@ -223,11 +234,7 @@ impl Inbound {
     /// [`Inbound::next_due`] gives none.
     #[inline]
     pub(crate) fn held(&self) -> usize {
-        if self.unrecorded.len() < 2 {
-            return self.taken;
-        }
-        let taken = |id: &&PacketId| self.qos2.get(id).is_some_and(|entry| entry.holders == 0);
-        self.taken + self.unrecorded.iter().filter(taken).count()
+        self.taken
     }
 
     /// A message was not taken in after all: the server is to send it again.
@@ -239,15 +246,21 @@ impl Inbound {
 
     /// PUBREL arrived: the identifier is free again. Whether it was known.
     pub(crate) fn release(&mut self, packet_id: PacketId) -> bool {
-        self.unrecorded.retain(|id| *id != packet_id);
-        self.qos2.remove(&packet_id).is_some()
+        let Some(entry) = self.qos2.remove(&packet_id) else {
+            return false;
+        };
+        self.counted -= usize::from(entry.counted);
+        if entry.waits {
+            self.taken -= usize::from(entry.holders == 0);
+            self.unrecorded.retain(|id| *id != packet_id);
+        }
+        true
     }
 
     /// Messages of this connection that the server may not have had acknowledged, as its receive maximum counts them.
     #[inline]
     pub(crate) fn outstanding(&self) -> usize {
-        self.qos1.len()
-            + if self.qos2.is_empty() { 0 } else { self.qos2.values().filter(|entry| entry.counted).count() }
+        self.qos1.len() + self.counted
     }
 
     /// The connection is gone: what QoS 1 owes is void; QoS 2 identifiers stay, their acknowledgements wait for the
@@ -255,10 +268,10 @@ impl Inbound {
     pub(crate) fn connection_lost(&mut self) {
         self.first_serial += self.qos1.len() as u64;
         self.qos1.clear();
-        self.taken = 0;
         self.unrecorded.clear();
+        (self.taken, self.counted) = (0, 0);
         for entry in self.qos2.values_mut() {
-            entry.counted = false;
+            (entry.counted, entry.waits) = (false, false);
         }
     }
 
@@ -277,11 +290,10 @@ impl Inbound {
     pub(crate) fn restore(&mut self, packet_id: PacketId) {
         let delivery = self.next_delivery;
         self.next_delivery += 1;
-        let stage = Stage::Recorded;
-        self.qos2.insert(
-            packet_id,
-            Exact { delivery, holders: 0, stage, answer: None, counted: false, doubted: true },
-        );
+        let (stage, answer) = (Stage::Recorded, None);
+        let exact =
+            Exact { delivery, holders: 0, stage, answer, counted: false, waits: false, doubted: true };
+        self.qos2.insert(packet_id, exact);
     }
 
     /// The QoS 2 identifiers of messages that were taken.
