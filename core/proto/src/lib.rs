@@ -9,6 +9,10 @@ pub mod connection;
 pub mod engine;
 pub mod error;
 pub mod message;
+#[cfg(not(feature = "mutants"))]
+mod mutant;
+#[cfg(feature = "mutants")]
+pub mod mutant;
 pub mod options;
 pub mod qos;
 pub mod reason;

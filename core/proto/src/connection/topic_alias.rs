@@ -3,6 +3,8 @@
 use std::num::NonZeroU16;
 
 use crate::codec::{DecodeError, PacketType};
+#[cfg(feature = "mutants")]
+use crate::mutant::Mutant;
 use crate::topic::TopicName;
 
 /// The topic that each alias of the server stands for; empty until the first one is assigned.
@@ -79,7 +81,11 @@ const SHORTEST_TOPIC: usize = 4;
 impl OutgoingAliases {
     /// At most so many are given.
     pub(crate) fn new(maximum: u16) -> Self {
-        Self { maximum: usize::from(maximum), given: Vec::new(), clock: 0 }
+        #[cfg(feature = "mutants")]
+        let given = kept::aliases();
+        #[cfg(not(feature = "mutants"))]
+        let given = Vec::new();
+        Self { maximum: usize::from(maximum), given, clock: 0 }
     }
 
     /// How the next PUBLISH to this topic names it.
@@ -120,6 +126,29 @@ impl OutgoingAliases {
     fn use_at(&mut self, index: usize) -> Option<NonZeroU16> {
         self.given.get_mut(index)?.used = self.clock;
         NonZeroU16::new(u16::try_from(index + 1).ok()?)
+    }
+}
+
+/// For [`Mutant::AliasesKeptOverReconnect`].
+#[cfg(feature = "mutants")]
+mod kept {
+    use std::cell::Cell;
+
+    use super::{Given, Mutant, OutgoingAliases};
+
+    thread_local! {
+        static ALIASES: Cell<Vec<Given>> = const { Cell::new(Vec::new()) };
+    }
+
+    /// Those of the last connection.
+    pub(super) fn aliases() -> Vec<Given> {
+        if Mutant::AliasesKeptOverReconnect.is_active() { ALIASES.take() } else { Vec::new() }
+    }
+
+    impl Drop for OutgoingAliases {
+        fn drop(&mut self) {
+            ALIASES.set(std::mem::take(&mut self.given));
+        }
     }
 }
 

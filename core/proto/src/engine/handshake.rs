@@ -9,6 +9,7 @@ use super::{Action, Completion, Engine, Event, version};
 use crate::codec::{Ack, ConnAck, Connect, ConnectProperties, Frames, PacketType, PublishDecoder, Version};
 use crate::connection::{Connection, Grant, IncomingAliases, KeepAlive, OutgoingAliases};
 use crate::error::{Error, ErrorKind};
+use crate::mutant::Mutant;
 use crate::options::OnSessionLost;
 use crate::reason::ReasonCode;
 use crate::session::{Record, SlotState};
@@ -178,7 +179,9 @@ impl Engine {
         let released = self.slots.in_order(|state| matches!(state, SlotState::Released));
         let published = self.slots.in_order(|state| matches!(state, SlotState::Publish { .. }));
         if let Some(connection) = &mut self.connection {
-            connection.send_quota -= i32::try_from(released.len()).unwrap_or(i32::MAX);
+            if !Mutant::PubrelNotCountedOnResume.is_active() {
+                connection.send_quota -= i32::try_from(released.len()).unwrap_or(i32::MAX);
+            }
             connection.replay = published.into();
         }
         for packet_id in released {

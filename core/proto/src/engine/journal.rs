@@ -34,6 +34,7 @@ impl Engine {
         let mut messages: BTreeMap<u64, (Message, Stage)> = BTreeMap::new();
         let mut ids: BTreeMap<PacketId, u64> = BTreeMap::new();
         let mut released: Vec<PacketId> = Vec::new();
+        let mut retired: Vec<PacketId> = Vec::new();
         for record in records {
             match record {
                 Record::ClientId(client_id) => self.client_id = client_id,
@@ -52,6 +53,10 @@ impl Engine {
                     ids.remove(&packet_id).and_then(|number| messages.remove(&number));
                     released.push(packet_id);
                 }
+                Record::Retired(packet_id) => {
+                    ids.remove(&packet_id).and_then(|number| messages.remove(&number));
+                    retired.push(packet_id);
+                }
                 Record::Finished(packet_id) => {
                     ids.remove(&packet_id).and_then(|number| messages.remove(&number));
                     released.retain(|id| *id != packet_id);
@@ -66,6 +71,7 @@ impl Engine {
                         !(was_sent && message.qos() == QoS::ExactlyOnce)
                     });
                     released.clear();
+                    retired.clear();
                     self.inbound.session_lost();
                 }
             }
@@ -73,6 +79,9 @@ impl Engine {
         }
         for packet_id in released {
             self.slots.restore(packet_id, SlotState::Released);
+        }
+        for packet_id in retired {
+            self.slots.restore(packet_id, SlotState::Retired);
         }
         for (number, (message, stage)) in messages {
             match stage {
@@ -90,12 +99,10 @@ impl Engine {
     pub fn snapshot(&self) -> Vec<Record> {
         let mut records = vec![Record::ClientId(self.client_id.clone())];
         records.extend(self.inbound.taken_ids().map(Record::Taken));
-        records.extend(
-            self.slots
-                .in_order(|state| matches!(state, SlotState::Released))
-                .into_iter()
-                .map(Record::Received),
-        );
+        let released = self.slots.in_order(|state| matches!(state, SlotState::Released));
+        records.extend(released.into_iter().map(Record::Received));
+        let retired = self.slots.in_order(|state| matches!(state, SlotState::Retired));
+        records.extend(retired.into_iter().map(Record::Retired));
         let mut number = 0;
         for packet_id in self.slots.in_order(|state| matches!(state, SlotState::Publish { .. })) {
             if let SlotState::Publish { message, .. } = self.slots.state(packet_id) {

@@ -408,7 +408,7 @@ impl Engine {
     pub(super) fn undelivered(&self) -> Undelivered {
         Undelivered {
             queued: self.queue.len() + self.requests.held(),
-            unacknowledged: self.slots.in_order(SlotState::is_publish).len(),
+            unacknowledged: self.slots.in_order(SlotState::is_under_way).len(),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::codec::{
 use crate::connection::{Connection, TopicForm};
 use crate::error::{Error, ErrorKind};
 use crate::message::Message;
+use crate::mutant::Mutant;
 use crate::qos::{PacketId, QoS};
 use crate::reason::ReasonCode;
 use crate::session::{Record, SlotState};
@@ -218,7 +219,9 @@ impl Engine {
             Err(_expired) => return self.expired(&queued),
         }
         // Limits change from connection to connection: a message that waited is checked again.
-        if let Err(error) = connection.grant.limits.check_message(&queued.message) {
+        if let Err(error) = connection.grant.limits.check_message(&queued.message)
+            && !Mutant::LimitsOfOldServer.is_active()
+        {
             self.withdrawn(queued.number);
             return self.fail_publish(queued.token, error);
         }
@@ -242,8 +245,9 @@ impl Engine {
         connection.send_quota -= 1;
         self.journal.append(|| Record::Sent { number: queued.number, packet_id });
         self.outbox.gate(&self.journal);
+        let dup = Mutant::DupOnLiveConnection.is_active();
         if let SlotState::Publish { message, .. } = self.slots.state(packet_id)
-            && let Err(error) = encode(&mut self.outbox, connection, message, delivery(qos, packet_id, false))
+            && let Err(error) = encode(&mut self.outbox, connection, message, delivery(qos, packet_id, dup))
         {
             return self.finish(packet_id, Err(error));
         }
@@ -262,15 +266,27 @@ impl Engine {
             let SlotState::Publish { message, .. } = self.slots.state(packet_id) else {
                 continue;
             };
+            let interval = message.properties().and_then(|properties| properties.message_expiry_interval);
+            let expired = interval.is_some() && Mutant::ExpiryAppliedToSent.is_active();
             let sent = match connection.grant.limits.check_message(message) {
+                _ if expired => Err(Error::new(ErrorKind::Expired, "a fault of tests")),
                 Ok(()) => {
                     encode(&mut self.outbox, connection, message, delivery(message.qos, packet_id, true))
                 }
                 Err(error) => Err(error),
             };
-            connection.send_quota -= 1;
-            if let Err(error) = sent {
-                self.finish(packet_id, Err(error));
+            let exactly_once = message.qos == QoS::ExactlyOnce;
+            match sent {
+                Ok(()) => connection.send_quota -= 1,
+                Err(error) if exactly_once => {
+                    let token = self.slots.retire(packet_id);
+                    self.journal.append(|| Record::Retired(packet_id));
+                    self.fail_publish(token, error);
+                }
+                Err(error) => {
+                    connection.send_quota -= 1;
+                    self.finish(packet_id, Err(error));
+                }
             }
         }
     }
@@ -300,6 +316,11 @@ impl Engine {
             }
             SlotState::Publish { message, .. } if message.qos == QoS::ExactlyOnce => {
                 self.slots.release(id);
+                if Mutant::QuotaReturnedOnPubrec.is_active()
+                    && let Some(connection) = &mut self.connection
+                {
+                    connection.send_quota += 1;
+                }
                 self.journal.append(|| Record::Received(id));
                 if ack.reason_code == ReasonCode::NoMatchingSubscribers {
                     let ack = PublishAck { reason_code: ack.reason_code, properties: ack.properties };

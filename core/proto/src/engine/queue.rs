@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Token;
 use crate::message::Message;
+use crate::mutant::Mutant;
 use crate::options::{QueueOptions, WhenFull};
 use crate::time::Timestamp;
 
@@ -24,6 +25,7 @@ pub(super) struct Queued {
 impl Queued {
     pub(super) fn new(message: Message, token: Token, number: u64, now: Timestamp) -> Self {
         let interval = message.properties().and_then(|properties| properties.message_expiry_interval);
+        let interval = interval.filter(|_| !Mutant::ExpiryIgnored.is_active());
         let expires = interval.map(|seconds| now + Duration::from_secs(seconds.into()));
         Self { message, token, number, serial: 0, expires }
     }

@@ -6,6 +6,7 @@ use super::{Engine, Token};
 use crate::codec::{Delivery, Frame, Publish, SubscriptionIdentifiers, UserProperties, Version};
 use crate::error::{Error, ErrorKind};
 use crate::message::Message;
+use crate::mutant::Mutant;
 use crate::qos::QoS;
 use crate::reason::ReasonCode;
 use crate::session::{AckRef, Arrival, Record};
@@ -70,6 +71,9 @@ impl Engine {
     pub(super) fn streams_have_room(&self) -> bool {
         let Subscriptions { full, beyond, hungry, .. } = &self.subscriptions;
         let bounded = beyond.is_empty() && !self.overrun;
+        if Mutant::CompletionsStuckBehindMessages.is_active() {
+            return bounded && full.is_empty();
+        }
         (bounded && (full.is_empty() || *hungry > 0)) || self.awaits_server()
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::codec::PacketType;
 use crate::message::Acknowledgement;
+use crate::mutant::Mutant;
 use crate::qos::PacketId;
 
 /// Which acknowledgement a delivered message owes: the place of a QoS 1 message in its ledger, or a QoS 2 identifier
@@ -126,7 +127,7 @@ impl Inbound {
         if let Some(known) = self.qos2.get_mut(&packet_id) {
             self.counted += usize::from(!known.counted);
             known.counted = true;
-            if !known.waits {
+            if !known.waits && !Mutant::PendingPubrecDropped.is_active() {
                 known.waits = true;
                 self.taken += usize::from(known.holders == 0);
                 self.unrecorded.push_back(packet_id);
@@ -203,6 +204,9 @@ impl Inbound {
     /// The next acknowledgement that may leave now. A PUBREC that refuses the message frees its identifier.
     #[inline]
     pub(crate) fn next_due(&mut self) -> Option<Due> {
+        if Mutant::AcksSwapped.is_active() && self.qos1.get(1).is_some_and(|owed| owed.holders == 0) {
+            self.qos1.swap(0, 1);
+        }
         if self.qos1.front().is_some_and(|owed| owed.holders == 0)
             && let Some(owed) = self.qos1.pop_front()
         {
@@ -272,6 +276,9 @@ impl Inbound {
         (self.taken, self.counted) = (0, 0);
         for entry in self.qos2.values_mut() {
             (entry.counted, entry.waits) = (false, false);
+        }
+        if Mutant::ReceivedIdForgottenOnReconnect.is_active() {
+            self.qos2.clear();
         }
     }
 

@@ -34,6 +34,8 @@ pub enum Record {
     Received(PacketId),
     /// PUBACK, PUBCOMP or a refusal arrived: the identifier is free.
     Finished(PacketId),
+    /// The QoS 2 message with this identifier was given up after it was sent: the identifier stays in use.
+    Retired(PacketId),
     /// The application took the QoS 2 message with this identifier: it must not be delivered again.
     Taken(PacketId),
     /// PUBREL arrived for it: the identifier may come again.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::engine::Token;
 use crate::message::Message;
+use crate::mutant::Mutant;
 use crate::qos::{PacketId, QoS};
 
 /// Identifiers that rest before they are used again, so that a late duplicate of an acknowledgement misses the next
@@ -20,6 +21,7 @@ pub(crate) struct Slots {
     bytes: usize,
     /// QoS 2 messages whose PUBCOMP has not come.
     exactly_once: usize,
+    retired: usize,
 }
 
 #[derive(Debug)]
@@ -44,6 +46,9 @@ pub(crate) enum SlotState {
     },
     /// A PUBREL that waits for PUBCOMP.
     Released,
+    /// A QoS 2 PUBLISH that was sent and can't be sent again. Nobody waits for it; but the server may have it, and would
+    /// take the next message with this identifier for the same one for as long as the session lasts.
+    Retired,
     /// A SUBSCRIBE for the subscription with this number.
     Subscribe(u32),
     /// The UNSUBSCRIBE with this number.
@@ -53,6 +58,11 @@ pub(crate) enum SlotState {
 impl SlotState {
     /// Whether it belongs to a message, in whatever stage.
     pub(crate) fn is_publish(&self) -> bool {
+        matches!(self, Self::Publish { .. } | Self::Released | Self::Retired)
+    }
+
+    /// Whether it is a message whose acknowledgement is still to come.
+    pub(crate) fn is_under_way(&self) -> bool {
         matches!(self, Self::Publish { .. } | Self::Released)
     }
 
@@ -114,6 +124,7 @@ impl Slots {
         let sequence = self.sequence();
         self.bytes += state.size();
         self.exactly_once += usize::from(state.is_exactly_once());
+        self.retired += usize::from(matches!(state, SlotState::Retired));
         if let Some(slot) = self.slots.get_mut(index_of(id)) {
             *slot = Slot { sequence, token: Token::NONE, state };
         }
@@ -140,6 +151,7 @@ impl Slots {
         }
         self.bytes -= state.size();
         self.exactly_once -= usize::from(state.is_exactly_once());
+        self.retired -= usize::from(matches!(state, SlotState::Retired));
         self.free.push_back(id.get() - 1);
         Some((slot.token, state))
     }
@@ -150,7 +162,9 @@ impl Slots {
         let slot = self.slots.get_mut(index_of(id))?;
         match std::mem::replace(&mut slot.state, SlotState::Released) {
             SlotState::Publish { message, .. } => {
-                slot.sequence = sequence;
+                if !Mutant::PubrelOrderByPublish.is_active() {
+                    slot.sequence = sequence;
+                }
                 self.bytes -= message.size();
                 Some(message)
             }
@@ -159,6 +173,19 @@ impl Slots {
                 None
             }
         }
+    }
+
+    /// The QoS 2 message was sent and can't be sent again: it is over, but its identifier is not used again in this
+    /// session. Gives back whose operation it was.
+    pub(crate) fn retire(&mut self, id: PacketId) -> Token {
+        let Some(slot) = self.slots.get_mut(index_of(id)) else {
+            return Token::NONE;
+        };
+        let state = std::mem::replace(&mut slot.state, SlotState::Retired);
+        self.bytes -= state.size();
+        self.exactly_once -= usize::from(state.is_exactly_once());
+        self.retired += 1;
+        std::mem::replace(&mut slot.token, Token::NONE)
     }
 
     /// Forgets who waits for the operation with this token; whether there was one.
@@ -196,9 +223,9 @@ impl Slots {
         self.exactly_once
     }
 
-    /// How many identifiers are in use.
+    /// How many operations are under way.
     pub(crate) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.slots.len() - self.free.len() - self.retired
     }
 
     pub(crate) fn is_empty(&self) -> bool {

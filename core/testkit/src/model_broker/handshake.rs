@@ -98,6 +98,7 @@ impl ModelBroker {
         link.requested_expiry = requested;
         link.keep_alive = Duration::from_secs(keep_alive.into());
         link.session_present = session_present;
+        link.connected_at = now;
         link.will = connect.will;
         link.client_id = connect.client_id;
         link.receive_maximum = connect.properties.receive_maximum.unwrap_or(u16::MAX).into();

@@ -185,6 +185,8 @@ impl Incoming {
             broken.push(Broken::new("MQTT-4.6.0-4", format!("PUBREL {id} not in the order of PUBRECs")));
         }
         link.last_released = link.last_released.max(number);
+        // One of an earlier connection counts on this one until its PUBCOMP.
+        link.outstanding.insert(id);
         self.in_use.insert(id, Use::Released);
         if let Some(sent) = self.history.get_mut(&id) {
             sent.released = true;

@@ -34,6 +34,8 @@ pub(super) struct Link {
     pub(super) version: Version,
     pub(super) client_id: Utf8String,
     pub(super) session_present: bool,
+    /// When it was accepted.
+    pub(super) connected_at: Timestamp,
     /// Received bytes that are no whole packet yet.
     pub(super) tail: BytesMut,
     pub(super) output: BytesMut,
@@ -82,6 +84,7 @@ impl Link {
             version: Version::V5,
             client_id: Utf8String::default(),
             session_present: false,
+            connected_at: now,
             tail: BytesMut::new(),
             output: BytesMut::new(),
             wants_close: false,

@@ -114,7 +114,9 @@ impl ModelBroker {
             let Some(link) = self.links.get_mut(&id) else {
                 return;
             };
-            let maximum = link.offered.maximum_packet_size.unwrap_or(u32::MAX);
+            // Version 3.1.1 can't be told.
+            let maximum = link.offered.maximum_packet_size.filter(|_| link.version == Version::V5);
+            let maximum = maximum.unwrap_or(u32::MAX);
             let mut frames = match take_frames(&mut link.tail, maximum) {
                 Ok(frames) if frames.is_empty() => return,
                 Ok(frames) => frames,

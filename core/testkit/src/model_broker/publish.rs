@@ -25,7 +25,7 @@ impl ModelBroker {
         let Some(link) = self.links.get_mut(&id) else {
             return;
         };
-        let (version, client_id) = (link.version, link.client_id.clone());
+        let (version, client_id, connected_at) = (link.version, link.client_id.clone(), link.connected_at);
         let Some(session) = self.sessions.get_mut(&client_id) else {
             return;
         };
@@ -44,6 +44,8 @@ impl ModelBroker {
         if arrival == Arrival::New && refused.is_none() {
             let message = BrokerMessage::from_publish(now, publish, topic.clone(), client_id.clone());
             self.record.accepted.entry(topic.clone()).or_default().push(Accepted {
+                at: now,
+                connected_at,
                 client_id,
                 payload: publish.payload.clone(),
                 qos: publish.delivery.qos(),

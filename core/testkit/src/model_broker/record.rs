@@ -6,6 +6,7 @@ use bytes::Bytes;
 use polymqtt_proto::codec::PublishProperties;
 use polymqtt_proto::qos::QoS;
 use polymqtt_proto::text::Utf8String;
+use polymqtt_proto::time::Timestamp;
 
 /// Everything that happened to messages since the broker was made. A loss of sessions does not touch it.
 #[derive(Debug, Default)]
@@ -44,6 +45,10 @@ pub struct Record {
 /// A message taken from a publisher.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
+    /// When it arrived.
+    pub at: Timestamp,
+    /// When the connection that it came on was accepted.
+    pub connected_at: Timestamp,
     /// Who sent it.
     pub client_id: Utf8String,
     /// Its payload.

@@ -128,6 +128,26 @@ fn a_message_in_flight_is_checked_again_before_it_is_resent() {
 }
 
 #[test]
+fn the_identifier_of_a_message_that_can_not_be_resent_is_not_used_for_another() {
+    let mut world = connected_to(BrokerConfig { acks: AckPolicy::Held, ..BrokerConfig::default() });
+    let token = world.publish(message("t", &"x".repeat(500), Q2)).unwrap();
+    world.run_for(secs(1));
+    assert_eq!(accepted(&world, "t").len(), 1);
+    world.broker.config.acks = AckPolicy::Immediate;
+    world.broker.config.maximum_packet_size = Some(300);
+    world.cut();
+    assert_eq!(world.published(token).unwrap_err().kind(), ErrorKind::PacketTooLarge);
+    // Nobody waits for it.
+    assert_eq!(world.engine.metrics().in_flight, 0);
+    for number in 0..200 {
+        let token = world.publish(message("t", &number.to_string(), Q2)).unwrap();
+        world.published(token).unwrap();
+    }
+    assert_eq!(accepted(&world, "t").len(), 201);
+    world.assert_clean();
+}
+
+#[test]
 fn filters_that_the_server_does_not_offer_are_errors_and_nothing_is_sent() {
     let broker = BrokerConfig {
         wildcard_subscriptions: false,

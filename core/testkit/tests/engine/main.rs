@@ -17,7 +17,6 @@ mod reconnect;
 mod redirect;
 mod requests;
 mod resume;
-mod simulation;
 mod status;
 mod subscribe;
 mod support;
