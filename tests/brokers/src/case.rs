@@ -39,6 +39,23 @@ impl Broker {
             Self::Embedded(broker) => broker.port(),
         }
     }
+
+    /// Ends it at once: it forgets everything.
+    pub async fn kill(&mut self) {
+        match self {
+            Self::Mosquitto(broker) => broker.kill(),
+            Self::Embedded(broker) => broker.kill().await,
+        }
+    }
+
+    /// Starts it again after [`Broker::kill`], on the same port; the embedded one if it is
+    /// [restartable](Embedded::restartable).
+    pub async fn restart(&mut self) {
+        match self {
+            Self::Mosquitto(broker) => broker.restart(),
+            Self::Embedded(broker) => broker.restart().await,
+        }
+    }
 }
 
 /// One broker and one protocol version.
@@ -93,6 +110,14 @@ pub async fn bounded<T>(name: &str, future: impl IntoFuture<Output = T>) -> T {
 #[must_use]
 pub fn options(url: &str, version: Version) -> Options {
     Options::new(url).expect("a valid URL").version(version).reconnect(quick())
+}
+
+/// A client whose session lives on over lost connections, whatever the version.
+#[must_use]
+pub fn lasting(url: &str, version: Version, client_id: &str) -> Options {
+    // mosquitto 2.0.11 writes down only sessions that began without a clean start.
+    let options = options(url, version).client_id(client_id).clean_start(false);
+    if version == Version::V5 { options.session_expiry(Duration::from_secs(300)) } else { options }
 }
 
 /// Reconnects at once and keeps on trying.

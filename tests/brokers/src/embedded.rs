@@ -10,6 +10,7 @@ use mqtt5::broker::config::{StorageBackend, StorageConfig, TlsConfig, WebSocketC
 use mqtt5::broker::{BrokerConfig, MqttBroker};
 use tokio::task::JoinHandle;
 
+use crate::mosquitto::free_port;
 use crate::{Certificates, PASSWORD, USER};
 
 /// A broker that runs in a task, and ends when this is dropped.
@@ -40,13 +41,23 @@ impl Embedded {
         Self::with(Setup::default()).await
     }
 
+    /// A broker with its defaults that can be [killed](Embedded::kill) and [restarted](Embedded::restart).
+    pub async fn restartable() -> Self {
+        Self::on(free_port(), Setup::default()).await
+    }
+
     /// A broker that is set up like this, ready for clients.
     pub async fn with(setup: Setup<'_>) -> Self {
+        Self::on(0, setup).await
+    }
+
+    async fn on(port: u16, setup: Setup<'_>) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let storage = StorageConfig::new()
             .with_backend(StorageBackend::Memory)
             .with_cleanup_interval(Duration::from_secs(60));
-        let mut config = BrokerConfig::default().with_bind_address(any).with_storage(storage);
+        let mut config = BrokerConfig::default().with_storage(storage);
+        config = config.with_bind_address(SocketAddr::from(([127, 0, 0, 1], port)));
         config = config.with_websocket(WebSocketConfig::new().with_bind_address(any));
         config.auth_config.rate_limit.enabled = false;
         if let Some(bytes) = setup.maximum_packet_size {
@@ -78,6 +89,17 @@ impl Embedded {
         let task = tokio::spawn(async move { broker.run().await.expect("the broker runs") });
         ready.wait_for(|ready| *ready).await.expect("the broker becomes ready");
         Self { port, tls_port, websocket_port, task }
+    }
+
+    /// Ends it with its connections: it forgets everything.
+    pub async fn kill(&mut self) {
+        self.task.abort();
+        let _aborted = (&mut self.task).await;
+    }
+
+    /// Starts a [`Embedded::restartable`] broker again after [`Embedded::kill`], on the same port.
+    pub async fn restart(&mut self) {
+        *self = Self::on(self.port, Setup::default()).await;
     }
 
     /// Where it listens.

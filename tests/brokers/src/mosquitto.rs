@@ -183,7 +183,7 @@ fn socket(folder: &TempDir) -> String {
 
 /// A port that nobody listens on: outside of those that the system gives to outgoing connections, so that it is
 /// still free when the broker is started again.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let process = (std::process::id() % 200) as u16 * 100;
     loop {

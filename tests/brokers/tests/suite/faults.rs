@@ -4,17 +4,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use polymqtt::{Client, ErrorKind, Event, Message, Options, QoS, Subscription, Version};
-use polymqtt_broker_tests::{Mosquitto, Relay, VERSIONS, bounded, each, options};
+use polymqtt::{Client, ErrorKind, Event, Message, QoS, Subscription};
+use polymqtt_broker_tests::{Mosquitto, Relay, VERSIONS, bounded, each, lasting, options};
 
 const MESSAGES: u32 = 600;
-
-/// A client whose session lives on over lost connections, whatever the version.
-fn lasting(url: &str, version: Version, client_id: &str) -> Options {
-    // mosquitto 2.0.11 writes down only sessions that began without a clean start.
-    let options = options(url, version).client_id(client_id).clean_start(false);
-    if version == Version::V5 { options.session_expiry(Duration::from_secs(300)) } else { options }
-}
 
 /// Lifetimes of connections in bytes, from a fixed seed: from a few packets to many.
 fn lifetimes(mut seed: u64) -> Vec<usize> {

@@ -25,6 +25,7 @@ mod providers;
 mod publishing;
 mod redirects;
 mod requests;
+mod restarts;
 mod roads;
 mod sessions;
 mod subscribing;
