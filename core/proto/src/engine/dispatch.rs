@@ -73,7 +73,10 @@ impl Engine {
                 self.fail_connection(error);
             }
         }
-        self.unhandled = frames;
+        // An empty block would keep its bytes from being read into again.
+        if !frames.is_empty() {
+            self.unhandled = frames;
+        }
     }
 
     /// So many bytes of the transmits were written to the transport.
@@ -172,4 +175,26 @@ fn not_connack(first: u8) -> Error {
 fn out_of_place(packet: PacketType, when: &str) -> Error {
     let what = format!("the server sent {packet} {when}");
     Error::new(ErrorKind::Protocol, what).with_reason_code(ReasonCode::ProtocolError)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Token;
+    use crate::options::Options;
+
+    #[test]
+    fn nobody_holds_bytes_whose_packets_were_handled() {
+        let now = Timestamp::ZERO;
+        let settings = Options::new("mqtt://server").unwrap().check().unwrap();
+        let mut engine = Engine::new(settings, [0; 16], now);
+        engine.connect(now, Token(1)).unwrap();
+        engine.handle_opened(now);
+        let mut buf = BytesMut::with_capacity(1024);
+        for packet in [&b"\x20\x03\0\0\0"[..], b"\x30\x04\0\x01a\0", b"\xD0\0\x30"] {
+            buf.extend_from_slice(packet);
+            engine.handle_bytes(now, &mut buf);
+            assert!(buf.try_reclaim(1024 - buf.len()), "{packet:?}");
+        }
+    }
 }
