@@ -38,8 +38,8 @@ impl Mosquitto {
             let path = folder.path().display();
             // As root it would become a user that may not read the folder.
             let text = format!(
-                "user root\nlog_dest stderr\nmax_queued_messages 0\npersistence_location {path}/\n\
-                 listener {port} 127.0.0.1\n{access}{configuration}\n"
+                "user root\nlog_dest stderr\nmax_queued_messages 0\nset_tcp_nodelay true\n\
+                 persistence_location {path}/\nlistener {port} 127.0.0.1\n{access}{configuration}\n"
             );
             fs::write(folder.path().join("mosquitto.conf"), text).expect("writable");
             let mut mosquitto = Self { port, folder, beside: None, ports: Vec::new(), child: None };

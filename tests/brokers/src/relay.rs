@@ -107,6 +107,8 @@ impl Connection {
         let Ok(server) = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], server))).await else {
             return;
         };
+        // What the network adds is not to be delay.
+        let _no_delay = (client.set_nodelay(true), server.set_nodelay(true));
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
         let up = self.pipe(from_client, to_server);

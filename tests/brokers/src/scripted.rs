@@ -29,6 +29,7 @@ impl ScriptedServer {
     /// The next connection.
     pub async fn accept(&self) -> Peer {
         let (stream, _) = self.0.accept().await.expect("a connection");
+        stream.set_nodelay(true).expect("a socket");
         Peer(Packets::of(stream))
     }
 
