@@ -16,6 +16,7 @@ pub struct Relay {
     /// Counts cuts: each ends the connections there are.
     cuts: watch::Sender<usize>,
     held: watch::Sender<bool>,
+    begun: watch::Receiver<usize>,
     ended: watch::Receiver<usize>,
     task: JoinHandle<()>,
 }
@@ -32,11 +33,13 @@ impl Relay {
         let port = listener.local_addr().expect("an address").port();
         let cuts = watch::Sender::new(0);
         let held = watch::Sender::new(false);
+        let (begun_sender, begun) = watch::channel(0);
         let (ended_sender, ended) = watch::channel(0);
         let (cut, hold) = (cuts.clone(), held.clone());
         let task = tokio::spawn(async move {
             let mut lifetimes = lifetimes.into_iter();
             while let Ok((client, _)) = listener.accept().await {
+                begun_sender.send_modify(|begun| *begun += 1);
                 let mut cut = cut.subscribe();
                 let connection = Connection {
                     held: hold.subscribe(),
@@ -52,7 +55,7 @@ impl Relay {
                 });
             }
         });
-        Self { port, cuts, held, ended, task }
+        Self { port, cuts, held, begun, ended, task }
     }
 
     /// Its port, on 127.0.0.1.
@@ -80,6 +83,12 @@ impl Relay {
     /// Goes on after [`Relay::hold`].
     pub fn release(&self) {
         self.held.send_replace(false);
+    }
+
+    /// How many connections have come since the relay began.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        *self.begun.borrow()
     }
 
     /// Waits until so many connections have ended since the relay began.

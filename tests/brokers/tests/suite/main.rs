@@ -15,6 +15,7 @@ mod bounds;
 mod cancelling;
 mod clients;
 mod connecting;
+mod cuts;
 mod declared;
 mod disconnecting;
 mod faults;
