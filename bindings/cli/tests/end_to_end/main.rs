@@ -13,6 +13,7 @@ mod brokers;
 mod debugging;
 mod exit_codes;
 mod json_lines;
+mod killed;
 mod pipes;
 mod process;
 mod queue;
