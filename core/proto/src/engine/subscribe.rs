@@ -297,8 +297,7 @@ impl Engine {
             return Err(unasked("SUBACK", suback.packet_id));
         };
         let [reason_code] = suback.reason_codes[..] else {
-            let what = format!("SUBACK has {} reason codes for 1 topic filter", suback.reason_codes.len());
-            return Err(Error::new(ErrorKind::Protocol, what).with_reason_code(ReasonCode::ProtocolError));
+            return Err(miscounted("SUBACK", suback.reason_codes.len(), 1));
         };
         self.slots.remove(suback.packet_id);
         let granted = match reason_code {
@@ -325,6 +324,12 @@ impl Engine {
         let SlotState::Unsubscribe(number) = *self.slots.state(unsuback.packet_id) else {
             return Err(unasked("UNSUBACK", unsuback.packet_id));
         };
+        if self.version() == Version::V5
+            && let Some(asked) = self.subscriptions.unsubscriptions.get(&number)
+            && asked.filters.len() != unsuback.reason_codes.len()
+        {
+            return Err(miscounted("UNSUBACK", unsuback.reason_codes.len(), asked.filters.len()));
+        }
         self.slots.remove(unsuback.packet_id);
         let refused = unsuback.reason_codes.iter().copied().find(|code| code.is_error());
         let UnsubAck { reason_codes, properties, .. } = unsuback;
@@ -513,5 +518,10 @@ fn refusal(what: &str, reason_code: ReasonCode, properties: Option<Box<AckProper
 
 fn unasked(what: &str, packet_id: PacketId) -> Error {
     let what = format!("the server sent {what} for packet identifier {packet_id}, which asked for none");
+    Error::new(ErrorKind::Protocol, what).with_reason_code(ReasonCode::ProtocolError)
+}
+
+fn miscounted(what: &str, codes: usize, filters: usize) -> Error {
+    let what = format!("{what} has {codes} reason codes, one for each topic filter would be {filters}");
     Error::new(ErrorKind::Protocol, what).with_reason_code(ReasonCode::ProtocolError)
 }
