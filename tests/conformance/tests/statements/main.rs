@@ -1,0 +1,6 @@
+//! Bytes in, bytes out: the client as the specification has it, a file a chapter.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod reader;
+mod said;

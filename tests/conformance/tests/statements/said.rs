@@ -1,0 +1,71 @@
+//! How a server would say it: the parts that packets are made of, in hexadecimal digits.
+
+use polymqtt_conformance::hex;
+use polymqtt_conformance::peer::Peer;
+use polymqtt_proto::codec::SubscriptionOptions;
+use polymqtt_proto::engine::{StreamId, SubscribeRequest};
+use polymqtt_proto::message::Message;
+use polymqtt_proto::qos::QoS;
+
+pub(crate) const Q0: QoS = QoS::AtMostOnce;
+pub(crate) const Q1: QoS = QoS::AtLeastOnce;
+pub(crate) const Q2: QoS = QoS::ExactlyOnce;
+
+/// A UTF-8 Encoded String of these bytes.
+pub(crate) fn string(digits: &str) -> String {
+    format!("{:04x} {digits}", hex::bytes(digits).len())
+}
+
+/// Properties with their length in front, which must be below 128.
+pub(crate) fn properties(digits: &str) -> String {
+    format!("{:02x} {digits}", hex::bytes(digits).len())
+}
+
+/// A CONNACK of version 5 that grants with these properties.
+pub(crate) fn connack(digits: &str) -> String {
+    format!("20 _ 00 00 {}", properties(digits))
+}
+
+/// A client whose server has granted with these properties.
+#[track_caller]
+pub(crate) fn granted(digits: &str) -> Peer {
+    Peer::accept(polymqtt_conformance::peer::options(), &connack(digits))
+}
+
+pub(crate) fn message(topic: &str, payload: &str, qos: QoS) -> Message {
+    Message::new(topic, payload.to_owned()).unwrap().with_qos(qos)
+}
+
+/// A subscription to one filter.
+pub(crate) fn to(filter: &str, qos: QoS) -> SubscribeRequest {
+    let options = SubscriptionOptions { maximum_qos: qos, ..SubscriptionOptions::default() };
+    SubscribeRequest { filters: vec![(filter.try_into().unwrap(), options)], ..SubscribeRequest::default() }
+}
+
+/// Subscribes to the filter at QoS 2, and the server grants it.
+#[track_caller]
+pub(crate) fn subscribed(peer: &mut Peer, filter: &str) -> StreamId {
+    let (stream, _) = peer.subscribe(to(filter, Q2));
+    let subscribe = hex::bytes(peer.sent().last().unwrap());
+    let version_5 = peer.engine.grant().unwrap().limits.version == polymqtt_proto::codec::Version::V5;
+    let packet_id = hex::text(&subscribe[2..4]);
+    peer.send(&format!("90 _ {packet_id} {} 02", if version_5 { "00" } else { "" }));
+    stream
+}
+
+/// As [`subscribed`], with acknowledgements by hand.
+#[track_caller]
+pub(crate) fn subscribed_by_hand(peer: &mut Peer, filter: &str) -> StreamId {
+    let mut request = to(filter, Q2);
+    request.stream.manual_ack = true;
+    let (stream, _) = peer.subscribe(request);
+    let subscribe = hex::bytes(peer.sent().last().unwrap());
+    peer.send(&format!("90 _ {} 00 02", hex::text(&subscribe[2..4])));
+    stream
+}
+
+/// Takes the payloads that wait in the stream, and acknowledges them.
+#[track_caller]
+pub(crate) fn take_all(peer: &mut Peer, stream: StreamId) -> Vec<String> {
+    std::iter::from_fn(|| peer.receive(stream)).map(|message| message.text().unwrap().to_owned()).collect()
+}
