@@ -2,7 +2,7 @@
 
 use polymqtt_conformance::hex;
 use polymqtt_conformance::peer::Peer;
-use polymqtt_proto::codec::SubscriptionOptions;
+use polymqtt_proto::codec::{SubscriptionOptions, Version};
 use polymqtt_proto::engine::{StreamId, SubscribeRequest};
 use polymqtt_proto::message::Message;
 use polymqtt_proto::qos::QoS;
@@ -42,14 +42,16 @@ pub(crate) fn to(filter: &str, qos: QoS) -> SubscribeRequest {
     SubscribeRequest { filters: vec![(filter.try_into().unwrap(), options)], ..SubscribeRequest::default() }
 }
 
+/// The packet identifier of a packet that begins with it, as of SUBSCRIBE.
+pub(crate) fn packet_id(packet: &str) -> String {
+    hex::text(&hex::bytes(packet)[2..4])
+}
+
 /// Subscribes to the filter at QoS 2, and the server grants it.
 #[track_caller]
 pub(crate) fn subscribed(peer: &mut Peer, filter: &str) -> StreamId {
     let (stream, _) = peer.subscribe(to(filter, Q2));
-    let subscribe = hex::bytes(peer.sent().last().unwrap());
-    let version_5 = peer.engine.grant().unwrap().limits.version == polymqtt_proto::codec::Version::V5;
-    let packet_id = hex::text(&subscribe[2..4]);
-    peer.send(&format!("90 _ {packet_id} {} 02", if version_5 { "00" } else { "" }));
+    grant(peer);
     stream
 }
 
@@ -59,9 +61,17 @@ pub(crate) fn subscribed_by_hand(peer: &mut Peer, filter: &str) -> StreamId {
     let mut request = to(filter, Q2);
     request.stream.manual_ack = true;
     let (stream, _) = peer.subscribe(request);
-    let subscribe = hex::bytes(peer.sent().last().unwrap());
-    peer.send(&format!("90 _ {} 00 02", hex::text(&subscribe[2..4])));
+    grant(peer);
     stream
+}
+
+/// Answers the SUBSCRIBE that was sent last.
+#[track_caller]
+fn grant(peer: &mut Peer) {
+    let packet_id = packet_id(peer.sent().last().unwrap());
+    let version = peer.engine.grant().unwrap().limits.version;
+    let no_properties = if version == Version::V5 { "00" } else { "" };
+    peer.send(&format!("90 _ {packet_id} {no_properties} 02"));
 }
 
 /// Takes the payloads that wait in the stream, and acknowledges them.
