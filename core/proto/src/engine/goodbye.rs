@@ -54,7 +54,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] for what version 3.1.1 can't say; [`ErrorKind::InvalidOption`] for a session expiry
-    /// where the session ends with its connection [MQTT-3.14.2-1]. The client goes on then.
+    /// where the session ends with its connection (section 3.14.2.2.2). The client goes on then.
     pub fn disconnect(
         &mut self,
         now: Timestamp,
@@ -84,8 +84,8 @@ impl Engine {
     fn check_goodbye(&self, options: &DisconnectOptions) -> Result<(), Error> {
         let version = self.version();
         let plain = options.reason_string.is_none() && options.user_properties.is_empty();
-        if version == Version::V311 && (options.session_expiry.is_some() || !plain) {
-            let what = "a DISCONNECT with a session expiry, reason string or user properties needs MQTT 5";
+        if version == Version::V311 && (options.with_will || options.session_expiry.is_some() || !plain) {
+            let what = "a DISCONNECT with will, session expiry, reason string or user properties needs MQTT 5";
             return Err(Error::new(ErrorKind::Unsupported, what));
         }
         let lasts = options.session_expiry.is_some_and(|expiry| expiry.as_secs() > 0);

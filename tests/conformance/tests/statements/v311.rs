@@ -187,9 +187,16 @@ fn what_only_version_5_can_say_is_unsupported() {
     request.filters[0].1.no_local = true;
     let token = peer.token();
     assert_eq!(peer.engine.subscribe(peer.now, request, token).unwrap_err().kind(), ErrorKind::Unsupported);
-    let token = peer.token();
-    let goodbye = DisconnectOptions { with_will: false, session_expiry: Some(Duration::ZERO), ..Default::default() };
-    assert_eq!(peer.engine.disconnect(peer.now, goodbye, token).unwrap_err().kind(), ErrorKind::Unsupported);
+    let plain = DisconnectOptions::default;
+    for goodbye in [
+        DisconnectOptions { session_expiry: Some(Duration::ZERO), ..plain() },
+        DisconnectOptions { with_will: true, ..plain() },
+        DisconnectOptions { reason_string: Some("bye".try_into().unwrap()), ..plain() },
+    ] {
+        let token = peer.token();
+        let refused = peer.engine.disconnect(peer.now, goodbye, token).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    }
     let token = peer.token();
     assert!(peer.engine.request(peer.now, message("a", "x", Q1), Duration::from_secs(1), token).is_err());
     peer.expect(&[]);
