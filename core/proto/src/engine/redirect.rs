@@ -8,7 +8,7 @@ use crate::text::Utf8String;
 use crate::time::Timestamp;
 
 impl Engine {
-    /// CONNACK or DISCONNECT may say where else to go [MQTT-4.11.0-1]: noted until the connection is closed.
+    /// CONNACK or DISCONNECT may say where else to go (section 4.11): noted until the connection is closed.
     pub(super) fn note_redirect(&mut self, reason_code: ReasonCode, reference: Option<&Utf8String>) {
         let moved = reason_code == ReasonCode::ServerMoved;
         let redirect = reference

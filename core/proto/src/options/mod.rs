@@ -167,7 +167,7 @@ impl Options {
         self
     }
 
-    /// The user name [MQTT-3.1.3-11]; none by default.
+    /// The user name [MQTT-3.1.3-12]; none by default.
     #[must_use]
     pub fn username(mut self, username: impl Into<String>) -> Self {
         self.username = Some(username.into());

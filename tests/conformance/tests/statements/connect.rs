@@ -121,8 +121,7 @@ fn pings_when_nothing_else_is_sent() {
 
 #[test]
 fn the_keep_alive_of_the_server_is_used_instead() {
-    let mut peer =
-        Peer::accept(options().keep_alive(Duration::from_secs(100)), "20 _ 00 00 03 13 0005");
+    let mut peer = Peer::accept(options().keep_alive(Duration::from_secs(100)), "20 _ 00 00 03 13 0005");
     peer.pass(Duration::from_millis(5_100));
     peer.expect(&["c0 00"]);
     // One that switches it off, and one that switches it on.

@@ -50,10 +50,8 @@ fn a_goodbye_may_ask_for_the_will_and_names_no_other_reason() {
 #[test]
 fn a_session_that_was_to_end_can_not_be_kept_by_a_goodbye() {
     let mut peer = Peer::accept(options().session_expiry(Duration::ZERO), CONNACK);
-    let keep = DisconnectOptions {
-        session_expiry: Some(Duration::from_secs(5)),
-        ..DisconnectOptions::default()
-    };
+    let keep =
+        DisconnectOptions { session_expiry: Some(Duration::from_secs(5)), ..DisconnectOptions::default() };
     let token = peer.token();
     assert!(peer.engine.disconnect(peer.now, keep, token).is_err());
     peer.expect(&[]);

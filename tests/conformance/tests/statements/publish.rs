@@ -209,7 +209,9 @@ fn our_acknowledgements_have_reason_codes_of_their_own_and_fit() {
     peer.send("32 _ 0001'a' 0001 00 'x'");
     let message = peer.receive(stream).unwrap();
     for code in [ReasonCode::PacketIdentifierNotFound, ReasonCode::GrantedQoS1, ReasonCode::ServerBusy] {
-        assert!(peer.engine.acknowledge_with(peer.now, &message, Acknowledgement::with_reason(code)).is_err());
+        assert!(
+            peer.engine.acknowledge_with(peer.now, &message, Acknowledgement::with_reason(code)).is_err()
+        );
     }
     peer.expect(&[]);
 }
@@ -227,4 +229,45 @@ fn a_message_from_a_server_arrives_as_it_was_sent() {
     assert_eq!(properties.correlation_data.as_deref(), Some(&[0, 0xff][..]));
     assert_eq!(properties.user_properties[0].1.as_str(), "v");
     assert_eq!(got.content_type(), Some("t"));
+}
+
+#[test]
+fn a_message_that_came_again_is_passed_on_as_a_new_one() {
+    let mut peer = Peer::connected();
+    let stream = subscribed(&mut peer, "a");
+    // With DUP, and with the subscription identifier 5.
+    peer.send("3a _ 0001'a' 0009 02 0b05 'x'");
+    let again = peer.receive(stream).unwrap();
+    assert!(again.dup());
+    peer.sent();
+    peer.publish(again).unwrap();
+    peer.expect(&["32 _ 0001'a' 0002 00 'x'"]);
+}
+
+#[test]
+fn lengths_take_as_few_bytes_as_they_can() {
+    // The topic with its length, and the length of no properties, are four bytes.
+    for (length, digits) in [
+        (127, "7f"),
+        (128, "80 01"),
+        (16_383, "ff 7f"),
+        (16_384, "80 80 01"),
+        (2_097_151, "ff ff 7f"),
+        (2_097_152, "80 80 80 01"),
+    ] {
+        let mut peer = Peer::connected();
+        peer.publish(message("a", &"x".repeat(length - 4), Q0)).unwrap();
+        let sent = peer.sent();
+        assert!(sent[0].starts_with(&format!("30 {digits} 00 01 61 00 78")), "{length}");
+    }
+    let mut peer = Peer::connected();
+    let long = |length: usize| {
+        let mut message = message("a", "x", Q0);
+        message.properties_mut().content_type = Some("x".repeat(length - 3).try_into().unwrap());
+        message
+    };
+    for (length, digits) in [(127, "7f"), (128, "80 01"), (16_384, "80 80 01")] {
+        peer.publish(long(length)).unwrap();
+        assert!(peer.sent()[0].contains(&format!(" 00 01 61 {digits} 03 ")), "{length}");
+    }
 }

@@ -84,7 +84,8 @@ fn reserved_flags() {
         cases.extend(wrong.map(|byte| case("reserved flags", &format!("{byte:02x} {rest}"), MALFORMED)));
     }
     assert_ends(waiting, &cases);
-    let connack = (0x21..=0x2f).map(|first| case("reserved flags", &format!("{first:02x} 03 000000"), PROTOCOL));
+    let connack =
+        (0x21..=0x2f).map(|first| case("reserved flags", &format!("{first:02x} 03 000000"), PROTOCOL));
     assert_ends(|| Peer::open(options()), &connack.collect::<Vec<_>>());
 }
 
@@ -238,9 +239,8 @@ const CARRIERS: [(&str, &str, &[u8]); 9] = [
 ];
 
 /// What CONNACK may carry.
-const IN_CONNACK: &[u8] = &[
-    0x11, 0x12, 0x13, 0x15, 0x16, 0x1a, 0x1c, 0x1f, 0x21, 0x22, 0x24, 0x25, 0x26, 0x27, 0x28, 0x29, 0x2a,
-];
+const IN_CONNACK: &[u8] =
+    &[0x11, 0x12, 0x13, 0x15, 0x16, 0x1a, 0x1c, 0x1f, 0x21, 0x22, 0x24, 0x25, 0x26, 0x27, 0x28, 0x29, 0x2a];
 
 #[test]
 fn properties_of_other_packets() {
@@ -287,9 +287,8 @@ fn properties_twice() {
 
 #[test]
 fn values_of_properties_that_can_not_be() {
-    let connack = |what: &str, property: &str| {
-        case(what, &format!("20 _ 00 00 {}", properties(property)), PROTOCOL)
-    };
+    let connack =
+        |what: &str, property: &str| case(what, &format!("20 _ 00 00 {}", properties(property)), PROTOCOL);
     assert_ends(
         || Peer::open(options()),
         &[
@@ -346,9 +345,8 @@ fn packet_identifier_0() {
 
 #[test]
 fn topic_names() {
-    let publish = |what: &str, topic: &str, reason: u8| {
-        case(what, &format!("30 _ {} 00", string(topic)), reason)
-    };
+    let publish =
+        |what: &str, topic: &str, reason: u8| case(what, &format!("30 _ {} 00", string(topic)), reason);
     assert_ends(
         Peer::connected,
         &[

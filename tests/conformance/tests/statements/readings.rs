@@ -183,7 +183,8 @@ fn a_refusal_in_the_shape_of_3_1_1_says_that_the_version_is_not_spoken() {
 #[test]
 fn response_information_is_taken_unasked() {
     let information = properties(&format!("1a {}", string("'r'")));
-    let mut peer = Peer::accept(options().ask_response_information(false), &format!("20 _ 00 00 {information}"));
+    let mut peer =
+        Peer::accept(options().ask_response_information(false), &format!("20 _ 00 00 {information}"));
     peer.expect(&[]);
 }
 

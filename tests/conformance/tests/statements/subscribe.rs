@@ -56,8 +56,24 @@ fn without_a_filter_nothing_is_sent() {
 fn filters_that_are_none() {
     let long = "x".repeat(65_536);
     for filter in [
-        "", "a\0b", "a/#/b", "#/a", "a#", "a/b#", "a+", "+a", "a/+b", "a/b+/c", "$share/", "$share/g", "$share/g/",
-        "$share//a", "$share/g+/a", "$share/#/a", "$share/g/a#", &long,
+        "",
+        "a\0b",
+        "a/#/b",
+        "#/a",
+        "a#",
+        "a/b#",
+        "a+",
+        "+a",
+        "a/+b",
+        "a/b+/c",
+        "$share/",
+        "$share/g",
+        "$share/g/",
+        "$share//a",
+        "$share/g+/a",
+        "$share/#/a",
+        "$share/g/a#",
+        &long,
     ] {
         assert!(TopicFilter::try_from(filter).is_err(), "{filter:?}");
     }
@@ -83,7 +99,9 @@ fn what_is_granted_is_told_filter_by_filter() {
         let id = packet_id(&peer.sent()[0]);
         peer.send(&format!("90 04 {id} 00 {code:02x}"));
         match peer.outcome(token) {
-            Some(Completion::Subscribed(Ok(outcome))) => assert_eq!(outcome[0].outcome.as_ref().ok().copied(), granted),
+            Some(Completion::Subscribed(Ok(outcome))) => {
+                assert_eq!(outcome[0].outcome.as_ref().ok().copied(), granted)
+            }
             Some(Completion::Subscribed(Err(error))) => {
                 assert_eq!((error.reason_code().map(|code| code as u8), granted), (Some(code), None));
             }

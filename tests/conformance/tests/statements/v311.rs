@@ -86,7 +86,9 @@ fn connack_is_of_two_bytes() {
 #[test]
 fn packets_are_without_properties_and_reason_codes() {
     let mut peer = Peer::connected_311();
-    for (qos, sent) in [(Q0, "30 _ 0001'a' 'x'"), (Q1, "32 _ 0001'a' 0001 'x'"), (Q2, "34 _ 0001'a' 0002 'x'")] {
+    for (qos, sent) in
+        [(Q0, "30 _ 0001'a' 'x'"), (Q1, "32 _ 0001'a' 0001 'x'"), (Q2, "34 _ 0001'a' 0002 'x'")]
+    {
         peer.publish(message("a", "x", qos)).unwrap();
         peer.expect(&[sent]);
     }
@@ -238,4 +240,29 @@ fn a_reserved_flag_or_return_code_ends_the_attempt() {
         peer.send(bytes);
         peer.expect_end(&[]);
     }
+}
+
+#[test]
+fn a_clean_session_keeps_no_state_of_the_one_before() {
+    let mut peer = Peer::accept(options_311(), CONNACK_311);
+    let stream = subscribed(&mut peer, "a");
+    peer.publish(message("a", "1", Q1)).unwrap();
+    peer.publish(message("a", "2", Q2)).unwrap();
+    peer.send("34 06 0001'a' 0007 'x'");
+    assert_eq!(take_all(&mut peer, stream), ["x"]);
+    peer.sent();
+    peer.cut_and_accept(CONNACK_311);
+    let sent = peer.sent();
+    // QoS 1 as a new message, QoS 2 not at all, and the subscription anew.
+    assert_eq!((sent.len(), &sent[0][..2], &sent[1][..2]), (2, "82", "32"), "{sent:?}");
+    peer.send(&format!("90 03 {} 02", crate::said::packet_id(&sent[0])));
+    peer.send("34 06 0001'a' 0007 'y'");
+    assert_eq!(take_all(&mut peer, stream), ["y"]);
+}
+
+#[test]
+fn pings_as_in_version_5() {
+    let mut peer = Peer::accept(options_311().keep_alive(Duration::from_secs(10)), CONNACK_311);
+    peer.pass(Duration::from_millis(10_100));
+    peer.expect(&["c0 00"]);
 }
