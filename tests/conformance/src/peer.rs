@@ -119,6 +119,7 @@ impl Peer {
     /// When the options are not valid.
     #[must_use]
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "so that tests can chain setters")]
     pub fn new(options: Options) -> Self {
         let now = Timestamp::from_micros(1_000_000);
         let settings = match options.check() {
@@ -321,6 +322,12 @@ impl Peer {
             Event::Disconnected { error, .. } => error.as_ref(),
             _ => None,
         })
+    }
+
+    /// The reason code of that, once the connection is closed.
+    #[must_use]
+    pub fn reason(&self) -> Option<u8> {
+        self.loss().and_then(Error::reason_code).map(|code| code as u8)
     }
 
     fn drain(&mut self) {

@@ -21,8 +21,8 @@ pub fn has_test(source: &str, name: &str) -> bool {
     lines.iter().enumerate().any(|(at, line)| {
         let attributes = || lines.iter().take(at).rev().take_while(|line| line.starts_with('#'));
         let tested = |line: &&str| line.starts_with("#[test]") || line.starts_with("#[tokio::test");
-        declaration.iter().any(|declaration| line.starts_with(declaration.as_str()))
-            && attributes().any(|line| tested(line))
+        declaration.iter().any(|declaration| line.starts_with(declaration))
+            && attributes().any(tested)
             && !attributes().any(|line| line.contains("ignore"))
     })
 }

@@ -8,8 +8,7 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
-    /// How many statements each section of the specification has, where the table has to have all of them.
-    #[serde(default)]
+    /// How many statements each section of the specification has.
     pub sections: BTreeMap<String, u32>,
     /// Numbers that the specification leaves out.
     #[serde(default)]

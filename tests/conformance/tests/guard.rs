@@ -21,14 +21,25 @@ fn assert_none(what: &str, wrong: &[String]) {
 }
 
 #[test]
-fn the_table_of_version_5_has_every_statement_and_no_other() {
+fn the_table_of_version_5_has_every_statement() {
     let table = table("v5.toml");
     let listed: BTreeSet<_> = table.statement.keys().cloned().collect();
     let ids = table.ids();
     assert_none("missing statements", &ids.difference(&listed).cloned().collect::<Vec<_>>());
-    assert_none("statements that do not exist", &listed.difference(&ids).cloned().collect::<Vec<_>>());
-    let empty = table.entries().filter(|(_, statement)| statement.text.is_empty()).map(|(id, _)| id.clone());
-    assert_none("statements without words", &empty.collect::<Vec<_>>());
+}
+
+#[test]
+fn no_table_has_a_statement_that_does_not_exist_or_has_no_words() {
+    for name in TABLES {
+        let table = table(name);
+        let ids = table.ids();
+        assert_none(
+            name,
+            &table.statement.keys().filter(|id| !ids.contains(*id)).cloned().collect::<Vec<_>>(),
+        );
+        let empty = table.entries().filter(|(_, statement)| statement.text.trim().is_empty());
+        assert_none(name, &empty.map(|(id, _)| id.clone()).collect::<Vec<_>>());
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn a_session_that_this_side_does_not_have_ends_the_connection() {
     peer.send(CONNACK_SESSION);
     peer.expect_end(&["e0 01 82"]);
     peer.lose();
-    assert_eq!(peer.loss().map(|error| error.kind()), Some(ErrorKind::Protocol));
+    assert_eq!(peer.reason(), Some(0x82));
 }
 
 #[test]

@@ -19,12 +19,15 @@ fn case(what: &str, bytes: &str, reason: u8) -> Case {
     (what.to_owned(), bytes.to_owned(), reason)
 }
 
-/// How a client ends: its last packet, and the reason that its user is told.
+/// How a client ends: its last packets, and the reason code that its user is told.
 fn end(mut peer: Peer, bytes: &str) -> (Vec<String>, Option<Closed>, Option<u8>) {
     peer.sent();
     peer.send(bytes);
-    let told = peer.loss().and_then(|error| error.reason_code()).map(|code| code as u8);
-    (peer.sent(), peer.closed(), told)
+    let (sent, closed) = (peer.sent(), peer.closed());
+    if closed.is_some() {
+        peer.lose();
+    }
+    (sent, closed, peer.reason())
 }
 
 /// Asserts that the client ends each of these connections with the reason code.
@@ -33,9 +36,13 @@ fn assert_ends(client: impl Fn() -> Peer, cases: &[Case]) {
     let wrong: Vec<_> = cases
         .iter()
         .filter_map(|(what, bytes, reason)| {
-            let (sent, closed, _) = end(client(), bytes);
-            let right = sent == [format!("e0 01 {reason:02x}")] && closed == Some(Closed::InOrder);
-            (!right).then(|| format!("{what} ({bytes}): {reason:02x} expected, but {sent:?} {closed:?}"))
+            let (sent, closed, told) = end(client(), bytes);
+            let right = sent == [format!("e0 01 {reason:02x}")]
+                && closed == Some(Closed::InOrder)
+                && told == Some(*reason);
+            (!right).then(|| {
+                format!("{what} ({bytes}): {reason:02x} expected, but {sent:?} {closed:?} {told:x?}")
+            })
         })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -100,7 +100,7 @@ fn what_is_granted_is_told_filter_by_filter() {
         peer.send(&format!("90 04 {id} 00 {code:02x}"));
         match peer.outcome(token) {
             Some(Completion::Subscribed(Ok(outcome))) => {
-                assert_eq!(outcome[0].outcome.as_ref().ok().copied(), granted)
+                assert_eq!(outcome[0].outcome.as_ref().ok().copied(), granted);
             }
             Some(Completion::Subscribed(Err(error))) => {
                 assert_eq!((error.reason_code().map(|code| code as u8), granted), (Some(code), None));
