@@ -150,16 +150,14 @@ impl Engine {
             user_properties: options.user_properties.clone(),
             ..expiry.clone()
         };
-        let packet = |properties: DisconnectProperties| {
+        // What is only for people must not make the packet too large [MQTT-3.14.2-3], nor may anything else.
+        for properties in [properties, expiry, DisconnectProperties::default()] {
             let any = properties != DisconnectProperties::default();
-            Disconnect { reason_code, properties: any.then(|| Box::new(properties)) }
-        };
-        let disconnect = packet(properties);
-        let size = disconnect.encoded_len(version);
-        // What is only for people must not make the packet too large [MQTT-3.14.2-3].
-        if self.put_checked(size, |out| disconnect.encode(version, out)).is_some() {
-            let disconnect = packet(expiry);
-            self.put(|out| disconnect.encode(version, out));
+            let disconnect = Disconnect { reason_code, properties: any.then(|| Box::new(properties)) };
+            let size = disconnect.encoded_len(version);
+            if self.put_checked(size, |out| disconnect.encode(version, out)).is_none() {
+                return;
+            }
         }
     }
 

@@ -76,6 +76,13 @@ fn the_words_of_a_goodbye_stay_within_the_maximum_packet_size() {
 }
 
 #[test]
+fn a_goodbye_fits_however_little_the_server_takes() {
+    let mut peer = granted("27 00000008");
+    peer.disconnect(DisconnectOptions::default());
+    peer.expect_end(&["e0 00"]);
+}
+
+#[test]
 fn each_disconnect_of_the_server_closes_and_tells_why() {
     for code in ReasonCode::ALL {
         let allowed = code.is_allowed_in(polymqtt_proto::codec::PacketType::Disconnect);
