@@ -175,7 +175,7 @@ impl Error {
         self.0.reason_code
     }
 
-    /// The server's own words [MQTT-3.2.2-19], for people only.
+    /// The server's own words (such as section 3.2.2.3.9), for people only.
     #[must_use]
     pub fn reason_string(&self) -> Option<&str> {
         self.0.reason_string.as_deref()

@@ -63,7 +63,7 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// The reason code to send when the connection is closed for it [MQTT-4.13.1-1].
+    /// The reason code to send when the connection is closed for it (section 4.13).
     #[must_use]
     pub const fn reason_code(&self) -> ReasonCode {
         match self {

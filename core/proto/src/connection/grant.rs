@@ -15,7 +15,7 @@ use crate::topic::TopicFilter;
 /// What the server granted for one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// Whether the server had a session to go on with [MQTT-3.2.2-2].
+    /// Whether the server had a session to go on with [MQTT-3.2.2-3].
     pub session_present: bool,
     /// The client identifier in use, the server's where it assigned one [MQTT-3.2.2-16].
     pub client_id: Utf8String,

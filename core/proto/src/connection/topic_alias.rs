@@ -35,7 +35,7 @@ impl IncomingAliases {
         Ok(())
     }
 
-    /// The topic that the server means [MQTT-3.3.2-9], [MQTT-3.3.2-12].
+    /// The topic that the server means [MQTT-3.3.2-10], [MQTT-3.3.2-11].
     pub(crate) fn resolve(&self, alias: NonZeroU16) -> Result<TopicName, DecodeError> {
         if alias.get() > self.maximum {
             return Err(DecodeError::TopicAliasInvalid);

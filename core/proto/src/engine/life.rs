@@ -192,7 +192,7 @@ impl Engine {
         self.close_transport(Action::Shutdown, Some(error));
     }
 
-    /// The connection can't go on: tells the server why where the protocol allows, and closes [MQTT-4.13.1-1].
+    /// The connection can't go on: tells the server why where the protocol allows, and closes [MQTT-4.13.2-1].
     pub(super) fn fail_connection(&mut self, error: Error) {
         if let (Version::V5, Some(reason_code)) = (self.version(), error.reason_code()) {
             let disconnect = Disconnect::with_reason(reason_code);

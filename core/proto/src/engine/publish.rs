@@ -340,7 +340,7 @@ impl Engine {
         Ok(())
     }
 
-    /// PUBCOMP [MQTT-4.3.3-7].
+    /// PUBCOMP [MQTT-4.3.3-5].
     pub(super) fn handle_pubcomp(&mut self, ack: Ack) -> Result<(), Error> {
         match self.slots.state(ack.packet_id) {
             SlotState::Released => {

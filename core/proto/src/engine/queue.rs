@@ -30,7 +30,7 @@ impl Queued {
         Self { message, token, number, serial: 0, expires }
     }
 
-    /// What is left of its message expiry interval, in seconds [MQTT-3.3.2-6]; `Err` when it has passed.
+    /// What is left of its message expiry interval, in seconds (section 3.3.2.3.3); `Err` when it has passed.
     pub(super) fn expiry_left(&self, now: Timestamp) -> Result<Option<u32>, Expired> {
         let Some(expires) = self.expires else { return Ok(None) };
         if expires <= now {
