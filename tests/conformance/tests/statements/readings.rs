@@ -7,7 +7,7 @@ use polymqtt_proto::connection::AuthenticationReply;
 use polymqtt_proto::engine::{Answer, Completion, Request};
 use polymqtt_proto::options::Authentication;
 
-use crate::said::{Q1, Q2, message, properties, string, subscribed, take_all};
+use crate::said::{Q1, Q2, message, packet_id, properties, string, subscribed, take_all, to};
 
 #[test]
 fn a_pubrel_for_an_unknown_identifier_is_answered_with_0x92() {
@@ -206,4 +206,45 @@ fn messages_that_come_again_at_qos_1_come_again() {
     peer.send("3a _ 0001'a' 0007 00 '1'");
     let again = peer.receive(stream).unwrap();
     assert!(again.dup());
+}
+
+#[test]
+fn a_client_identifier_that_is_assigned_unasked_is_taken() {
+    let mut peer = Peer::accept(options(), "20 _ 00 00 06 12 0003'abc'");
+    assert_eq!(peer.engine.client_id(), "abc");
+    peer.cut();
+    assert!(peer.sent()[0].ends_with("00 03 61 62 63"));
+}
+
+#[test]
+fn a_grant_above_what_was_asked_for_is_taken() {
+    let mut peer = Peer::connected();
+    let (stream, _) = peer.subscribe(to("a", Q1));
+    let packet_id = packet_id(&peer.sent()[0]);
+    peer.send(&format!("90 04 {packet_id} 00 02 34 07 0001'a' 0001 00 'x'"));
+    assert_eq!(take_all(&mut peer, stream), ["x"]);
+    peer.expect(&["50 02 0001"]);
+}
+
+#[test]
+fn what_comes_again_on_a_live_connection_before_it_is_acknowledged() {
+    let mut peer = Peer::connected();
+    let stream = subscribed(&mut peer, "a");
+    peer.send("32 07 0001'a' 0007 00 '1' 3a 07 0001'a' 0007 00 '1'");
+    assert_eq!(take_all(&mut peer, stream), ["1", "1"]);
+    peer.expect(&["40 02 0007", "40 02 0007"]);
+    peer.send("34 07 0001'a' 0007 00 '2' 3c 07 0001'a' 0007 00 '2'");
+    assert_eq!(take_all(&mut peer, stream), ["2"]);
+    peer.expect(&["50 02 0007"]);
+}
+
+#[test]
+fn a_pubrel_before_our_pubrec_is_answered_and_takes_no_message_away() {
+    let mut peer = Peer::connected();
+    let stream = subscribed(&mut peer, "a");
+    peer.send("34 07 0001'a' 0007 00 'x' 62 02 0007");
+    peer.expect(&["70 02 0007"]);
+    assert_eq!(take_all(&mut peer, stream), ["x"]);
+    peer.expect(&[]);
+    assert_eq!(peer.closed(), None);
 }
