@@ -7,8 +7,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::contenders::Contender;
+use crate::cost::Cost;
 use crate::runner::{Plan, Series};
-use crate::task::{Measurement, PAYLOAD, SOURCE_WINDOW, Workload};
+use crate::task::{Measurement, PAYLOAD, SOURCE_WINDOW};
+use crate::workload::{Exchange, Workload};
 
 /// Everything that was measured, as it is written to the JSON file.
 #[derive(Serialize)]
@@ -57,6 +59,8 @@ struct Row {
     /// peer's run of the same round. Rates are compared; for round trips, their median times.
     times_best_peer: Option<f64>,
     times_raw: Option<f64>,
+    /// Of a message.
+    cost: Cost,
     failure: Option<String>,
     runs: Vec<Measurement>,
 }
@@ -100,6 +104,7 @@ pub(crate) fn compare(workload: Workload, all: &[Series]) -> Comparison {
         p99_us: Spread::of(series.runs.iter().filter_map(|run| Some(micros(run.latency?.p99)))),
         times_best_peer: paired_ratio(&series.runs, runs_of(best_peer)),
         times_raw: paired_ratio(&series.runs, runs_of(Some(Contender::Raw))),
+        cost: series.cost,
         failure: series.failure.as_ref().map(ToString::to_string),
         runs: series.runs.clone(),
     });
@@ -123,16 +128,16 @@ fn micros(time: Duration) -> f64 {
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let titles = match self.workload {
-            Workload::RoundTrip => ["p50 µs", "lowest - highest", "p99 µs"],
+        let titles = match self.workload.exchange {
+            Exchange::RoundTrip => ["p50 µs", "lowest - highest", "p99 µs"],
             _ => ["msg/s", "lowest - highest", ""],
         };
         let [value, spread, extra] = titles;
         let name = self.workload.to_string();
         writeln!(
             f,
-            "{name:<16}{value:>10}  {spread:>17}  {extra:>7}  {:>11}  {:>9}",
-            "x best peer", "x raw"
+            "{name:<16}{value:>10}  {spread:>17}  {extra:>7}  {:>11}  {:>6}  {:>7}  {:>7}",
+            "x best peer", "x raw", "instr", "alloc"
         )?;
         for row in &self.contenders {
             writeln!(f, "{row}")?;
@@ -148,7 +153,8 @@ impl fmt::Display for Row {
             let spread = format!("{} - {}", short(main.lowest), short(main.highest));
             let extra = self.p99_us.map_or(String::new(), |p99| short(p99.median));
             write!(f, "{:>10}  {spread:>17}  {extra:>7}", short(main.median))?;
-            write!(f, "  {:>11}  {:>9}", ratio(self.times_best_peer), ratio(self.times_raw))?;
+            write!(f, "  {:>11}  {:>6}", ratio(self.times_best_peer), ratio(self.times_raw))?;
+            write!(f, "  {:>7}  {:>7}", count(self.cost.instructions, 0), count(self.cost.allocations, 2))?;
         }
         self.failure.as_ref().map_or(Ok(()), |failure| write!(f, "  FAILED: {failure}"))
     }
@@ -171,6 +177,12 @@ fn ratio(value: Option<f64>) -> String {
     )
 }
 
+/// A number with so many decimals.
+fn count(value: Option<f64>, decimals: usize) -> String {
+    // Not "-0.00".
+    value.map_or_else(|| "-".to_owned(), |value| format!("{:.decimals$}", value.max(0.0)))
+}
+
 /// How each contender that was measured is set and what it awaits.
 pub(crate) fn patterns(comparisons: &[Comparison]) -> String {
     let mut lines: Vec<String> = Vec::new();
@@ -189,15 +201,19 @@ mod tests {
     use crate::error::BenchError;
 
     fn series(contender: Contender, millis: &[u64]) -> Series {
-        let run =
-            |&millis| Measurement { count: 1000, elapsed: Duration::from_millis(millis), latency: None };
-        Series { contender, runs: millis.iter().map(run).collect(), failure: None }
+        let run = |&millis| Measurement {
+            count: 1000,
+            elapsed: Duration::from_millis(millis),
+            latency: None,
+            allocations: None,
+        };
+        Series { contender, runs: millis.iter().map(run).collect(), cost: Cost::default(), failure: None }
     }
 
     #[test]
     fn ratios_are_medians_of_pairs_against_the_best_peer() {
         let compared = compare(
-            Workload::PublishQos0,
+            "publish-qos0".parse().unwrap(),
             &[
                 series(Contender::Raw, &[1, 2, 4]),
                 series(Contender::Rumqttc, &[10, 40, 40]),
@@ -216,7 +232,7 @@ mod tests {
     fn a_failure_is_shown_and_the_rest_still_compared() {
         let mut failed = series(Contender::Mqtt5, &[]);
         failed.failure = Some(BenchError::TimedOut(3));
-        let compared = compare(Workload::PublishQos1, &[series(Contender::Raw, &[1]), failed]);
+        let compared = compare("publish-qos1".parse().unwrap(), &[series(Contender::Raw, &[1]), failed]);
         assert_eq!(compared.best_peer, None);
         assert!(compared.to_string().contains("FAILED: no result within 3 s, killed"));
     }

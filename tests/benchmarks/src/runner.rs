@@ -11,9 +11,11 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use crate::contenders::Contender;
+use crate::cost::{self, Cost};
 use crate::error::{BenchError, Context};
 use crate::server::READY;
-use crate::task::{Measurement, Workload};
+use crate::task::Measurement;
+use crate::workload::Workload;
 
 /// Messages of the first calibration run.
 const FIRST_COUNT: u64 = 1_000;
@@ -29,6 +31,8 @@ pub(crate) struct Plan {
     /// Fixed number of messages a run, instead of calibrating.
     pub(crate) messages: Option<u64>,
     pub(crate) timeout: Duration,
+    /// Whether to count instructions.
+    pub(crate) instructions: bool,
 }
 
 impl Plan {
@@ -46,6 +50,7 @@ pub(crate) struct Series {
     pub(crate) contender: Contender,
     /// Position is the round: what has the same position was measured side by side.
     pub(crate) runs: Vec<Measurement>,
+    pub(crate) cost: Cost,
     /// Why there are no more runs.
     pub(crate) failure: Option<BenchError>,
 }
@@ -81,7 +86,7 @@ impl Runner {
     /// The workloads that have any contender.
     pub(crate) fn workloads(&self) -> impl Iterator<Item = Workload> {
         let wanted = |workload: &Workload| self.plan.contenders(*workload).next().is_some();
-        Workload::value_variants().iter().copied().filter(wanted)
+        Workload::ALL.iter().copied().filter(wanted)
     }
 
     /// Calibrates each contender, then runs them in turn: A B C A B C.
@@ -92,7 +97,7 @@ impl Runner {
                 Ok(count) => (count, None),
                 Err(error) => (0, Some(error)),
             };
-            entries.push((count, Series { contender, runs: Vec::new(), failure }));
+            entries.push((count, Series { contender, runs: Vec::new(), cost: Cost::default(), failure }));
         }
         for round in 1..=self.plan.runs {
             for (count, series) in entries.iter_mut().filter(|(_, series)| series.failure.is_none()) {
@@ -103,6 +108,9 @@ impl Runner {
                     Err(error) => series.failure = Some(error),
                 }
             }
+        }
+        for (_, series) in entries.iter_mut().filter(|(_, series)| series.failure.is_none()) {
+            series.cost = self.cost(series.contender, workload);
         }
         show_progress(format_args!(""));
         entries.into_iter().map(|(_, series)| series).collect()
@@ -127,9 +135,43 @@ impl Runner {
         }
     }
 
+    /// Counts what a message costs, if the means are there and the client bears them.
+    fn cost(&self, contender: Contender, workload: Workload) -> Cost {
+        let messages = self.plan.messages.unwrap_or(cost::MESSAGES);
+        let both = |count: &dyn Fn(u64) -> Option<u64>| {
+            Some(cost::each(count(messages)?, count(2 * messages)?, messages))
+        };
+        let instructions = |messages| {
+            show_progress(format_args!("{workload}/{contender} counting instructions"));
+            let (_, said) = self.client(cost::callgrind().ok()?, contender, workload, messages).ok()?;
+            cost::collected(&said)
+        };
+        let allocations = |messages| {
+            show_progress(format_args!("{workload}/{contender} counting allocations"));
+            let program = Command::new(cost::counting()?);
+            self.client(program, contender, workload, messages).ok()?.0.allocations
+        };
+        let wanted = self.plan.instructions && cost::has_callgrind();
+        Cost {
+            instructions: if wanted { both(&instructions) } else { None },
+            allocations: both(&allocations),
+        }
+    }
+
     /// One run in a process of its own.
     fn run(&self, contender: Contender, workload: Workload, count: u64) -> Result<Measurement, BenchError> {
-        let mut child = this_program()?
+        self.client(this_program()?, contender, workload, count).map(|(measured, _)| measured)
+    }
+
+    /// Runs a client with this program; gives what it measured, and what was said on standard error.
+    fn client(
+        &self,
+        mut program: Command,
+        contender: Contender,
+        workload: Workload,
+        count: u64,
+    ) -> Result<(Measurement, String), BenchError> {
+        let mut child = program
             .arg("run-client")
             .args([contender.to_string(), workload.to_string(), self.port.to_string(), count.to_string()])
             .stdin(Stdio::null())
@@ -152,7 +194,7 @@ impl Runner {
         };
         let status = child.wait().context("wait for a client")?;
         if status.success() {
-            Ok(serde_json::from_str(&out)?)
+            Ok((serde_json::from_str(&out)?, err))
         } else {
             let reason = err.trim().lines().last().unwrap_or("failed without a word");
             Err(BenchError::Child(reason.to_owned()))

@@ -1,10 +1,8 @@
 //! What a run does: the topics by which a client tells the server what it wants, and the result that
 //! a child process hands to the runner.
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// Payload of every message.
@@ -38,41 +36,6 @@ pub(crate) fn source_filter(qos: u8, count: u64) -> String {
     format!("{SOURCE}{qos}/{count:09}")
 }
 
-/// One of the things that are measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Workload {
-    /// Publish at QoS 0 as fast as the client takes it.
-    PublishQos0,
-    /// Publish at QoS 1 with many messages in flight.
-    PublishQos1,
-    /// Publish at QoS 2 with many messages in flight.
-    PublishQos2,
-    /// Take a QoS 0 stream.
-    ReceiveQos0,
-    /// Take a QoS 1 stream, acknowledged automatically.
-    ReceiveQos1,
-    /// Publish one QoS 0 message, wait for its echo, again.
-    RoundTrip,
-}
-
-impl Workload {
-    /// The QoS of the messages that count.
-    pub(crate) fn qos(self) -> u8 {
-        match self {
-            Self::PublishQos0 | Self::ReceiveQos0 | Self::RoundTrip => 0,
-            Self::PublishQos1 | Self::ReceiveQos1 => 1,
-            Self::PublishQos2 => 2,
-        }
-    }
-}
-
-impl fmt::Display for Workload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
-    }
-}
-
 /// One run of one contender: a port on loopback and how many messages.
 #[derive(Clone, Copy)]
 pub(crate) struct Task {
@@ -97,6 +60,8 @@ pub(crate) struct Measurement {
     pub(crate) elapsed: Duration,
     /// Only for round trips.
     pub(crate) latency: Option<Latency>,
+    /// Blocks of memory that the process has asked for until now, where it counts them.
+    pub(crate) allocations: Option<u64>,
 }
 
 impl Measurement {
@@ -145,11 +110,12 @@ impl RoundTrips {
             count: self.times.len() as u64,
             elapsed: self.last - self.began,
             latency: Some(latency),
+            allocations: None,
         }
     }
 }
 
 /// The measurement of `count` messages since `began`.
 pub(crate) fn rate_since(began: Instant, count: u64) -> Measurement {
-    Measurement { count, elapsed: began.elapsed(), latency: None }
+    Measurement { count, elapsed: began.elapsed(), latency: None, allocations: None }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 fn every_contender_completes_every_workload() {
     let report = tempfile::NamedTempFile::new().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_polymqtt-benchmarks"))
-        .args(["--runs", "1", "--messages", "50", "--json"])
+        .args(["--runs", "1", "--messages", "50", "--no-instructions", "--json"])
         .arg(report.path())
         .output()
         .unwrap();
@@ -20,6 +20,7 @@ fn every_contender_completes_every_workload() {
             let name = format!("{}/{}", workload["workload"], row["contender"]);
             assert_eq!(row["failure"], serde_json::Value::Null, "{name}");
             assert_eq!(row["runs"][0]["count"], 50, "{name}");
+            assert!(row["cost"]["allocations"].is_number(), "{name}");
         }
     }
 }

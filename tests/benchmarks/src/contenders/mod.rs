@@ -16,7 +16,8 @@ use serde::Serialize;
 use tokio::runtime::Builder;
 
 use crate::error::{BenchError, Context};
-use crate::task::{Measurement, Task, Workload};
+use crate::task::{Measurement, Task};
+use crate::workload::{Exchange, Workload};
 
 /// A client, or a way of using one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
@@ -55,12 +56,10 @@ impl Contender {
     pub(crate) fn run(self, workload: Workload, task: Task) -> Result<Measurement, BenchError> {
         macro_rules! client {
             ($client:ident) => {
-                match workload {
-                    Workload::PublishQos0 | Workload::PublishQos1 | Workload::PublishQos2 => {
-                        $client::publish(task)
-                    }
-                    Workload::ReceiveQos0 | Workload::ReceiveQos1 => $client::receive(task),
-                    Workload::RoundTrip => $client::round_trip(task),
+                match workload.exchange {
+                    Exchange::Publish => $client::publish(task),
+                    Exchange::Receive => $client::receive(task),
+                    Exchange::RoundTrip => $client::round_trip(task),
                 }
             };
         }
@@ -75,12 +74,10 @@ impl Contender {
 }
 
 fn polymqtt(workload: Workload, task: Task, calls: Calls) -> Result<Measurement, BenchError> {
-    match workload {
-        Workload::PublishQos0 | Workload::PublishQos1 | Workload::PublishQos2 => {
-            polymqtt_client::publish(task, calls)
-        }
-        Workload::ReceiveQos0 | Workload::ReceiveQos1 => polymqtt_client::receive(task, calls),
-        Workload::RoundTrip => polymqtt_client::round_trip(task),
+    match workload.exchange {
+        Exchange::Publish => polymqtt_client::publish(task, calls),
+        Exchange::Receive => polymqtt_client::receive(task, calls),
+        Exchange::RoundTrip => polymqtt_client::round_trip(task),
     }
 }
 

@@ -1,0 +1,118 @@
+//! The command line: what to measure, and the processes that a benchmark starts.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::contenders::Contender;
+use crate::error::{BenchError, Context};
+use crate::task::Task;
+use crate::workload::Workload;
+use crate::{report, runner, server};
+
+/// Measures MQTT clients side by side on loopback.
+#[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    role: Option<Role>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// The processes that a benchmark starts.
+#[derive(Subcommand)]
+enum Role {
+    /// Serve on a free port until standard input ends.
+    #[command(hide = true)]
+    RunServer,
+    /// Measure one run and print it as JSON.
+    #[command(hide = true)]
+    RunClient { contender: Contender, workload: Workload, port: u16, count: u64 },
+}
+
+/// What to measure and for how long.
+#[derive(Args)]
+struct Settings {
+    /// Only what contains one of these texts in its name, `workload/contender`; all by default.
+    filters: Vec<String>,
+    /// Runs of each contender and workload, interleaved.
+    #[arg(long, default_value_t = 7)]
+    runs: u32,
+    /// Length of a run in seconds.
+    #[arg(long, default_value_t = 1.0)]
+    seconds: f64,
+    /// Messages a run, instead of as many as fill its time.
+    #[arg(long)]
+    messages: Option<u64>,
+    /// Seconds after which a run is given up and its contender left out of the workload.
+    #[arg(long, default_value_t = 30)]
+    timeout: u64,
+    /// Count no instructions: valgrind takes its time.
+    #[arg(long)]
+    no_instructions: bool,
+    /// Write everything that was measured to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// The program. `allocations` tells how many blocks of memory the process has asked for, where that is counted.
+#[must_use]
+pub fn main(allocations: Option<fn() -> u64>) -> ExitCode {
+    match run(Cli::parse(), allocations) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli, allocations: Option<fn() -> u64>) -> Result<(), BenchError> {
+    match cli.role {
+        Some(Role::RunServer) => server::run(),
+        Some(Role::RunClient { contender, workload, port, count }) => {
+            let mut measured = contender.run(workload, Task { port, qos: workload.qos, count })?;
+            measured.allocations = allocations.map(|count| count());
+            print(serde_json::to_string(&measured)?)
+        }
+        None => compare(cli.settings),
+    }
+}
+
+/// Measures all that was asked for, a table a workload as soon as it is done.
+fn compare(settings: Settings) -> Result<(), BenchError> {
+    let runner = runner::Runner::start(runner::Plan {
+        filters: settings.filters,
+        runs: settings.runs,
+        length: Duration::from_secs_f64(settings.seconds.max(0.0)),
+        messages: settings.messages,
+        timeout: Duration::from_secs(settings.timeout),
+        instructions: !settings.no_instructions,
+    })?;
+    let mut comparisons = Vec::new();
+    for workload in runner.workloads() {
+        let comparison = report::compare(workload, &runner.measure(workload));
+        print(&comparison)?;
+        comparisons.push(comparison);
+    }
+    if comparisons.is_empty() {
+        return Err(BenchError::NothingSelected);
+    }
+    print(report::patterns(&comparisons))?;
+    if let Some(path) = settings.json {
+        let file = File::create(path).context("create the JSON file")?;
+        serde_json::to_writer_pretty(file, &report::Report::new(runner.plan(), &comparisons))?;
+    }
+    Ok(())
+}
+
+/// A line on standard output; whoever reads it may have gone.
+fn print(line: impl Display) -> Result<(), BenchError> {
+    writeln!(io::stdout(), "{line}").context("standard output")
+}

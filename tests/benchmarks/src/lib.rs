@@ -1,0 +1,17 @@
+//! Benchmarks of polymqtt beside its peers and the raw socket. `README.md` says what is measured.
+//!
+//! Two programs are made of this: the one that measures, and the same with an allocator that counts.
+
+mod cli;
+mod contenders;
+mod cost;
+mod error;
+mod report;
+mod runner;
+mod server;
+mod source;
+mod task;
+mod wire;
+mod workload;
+
+pub use cli::main;
