@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::contenders::Contender;
 use crate::error::{BenchError, Context};
@@ -95,6 +95,11 @@ fn compare(settings: Settings) -> Result<(), BenchError> {
         timeout: Duration::from_secs(settings.timeout),
         instructions: !settings.no_instructions,
     })?;
+    for contender in Contender::value_variants() {
+        if let Some(why) = contender.missing() {
+            eprintln!("{contender} is missing: {why}");
+        }
+    }
     let mut comparisons = Vec::new();
     for workload in runner.workloads() {
         let comparison = report::compare(workload, &runner.measure(workload));

@@ -2,12 +2,10 @@
 //! of two runs, one twice as long as the other, so that starting and connecting do not count.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde::Serialize;
-
-use crate::error::{BenchError, Context};
 
 /// Messages of the shorter run.
 pub(crate) const MESSAGES: u64 = 20_000;
@@ -29,12 +27,11 @@ pub(crate) fn each(shorter: u64, longer: u64, messages: u64) -> f64 {
     (longer as f64 - shorter as f64) / messages.max(1) as f64
 }
 
-/// This program under valgrind's callgrind, which counts every instruction; its arguments are still to be added.
-pub(crate) fn callgrind() -> Result<Command, BenchError> {
+/// A program under valgrind's callgrind, which counts every instruction; its arguments are still to be added.
+pub(crate) fn callgrind(program: &Path) -> Command {
     let mut command = Command::new("valgrind");
-    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
-    command.arg(env::current_exe().context("find this program")?);
-    Ok(command)
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(program);
+    command
 }
 
 /// Whether [`callgrind`] can be run.

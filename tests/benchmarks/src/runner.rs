@@ -3,6 +3,7 @@
 use std::env;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -14,7 +15,7 @@ use crate::contenders::Contender;
 use crate::cost::{self, Cost};
 use crate::error::{BenchError, Context};
 use crate::server::READY;
-use crate::task::Measurement;
+use crate::task::{Measurement, warm_up};
 use crate::workload::Workload;
 
 /// Messages of the first calibration run.
@@ -39,6 +40,9 @@ impl Plan {
     fn contenders(&self, workload: Workload) -> impl Iterator<Item = Contender> {
         let wanted = move |contender: &Contender| {
             let name = format!("{workload}/{contender}");
+            if contender.missing().is_some() {
+                return false;
+            }
             self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter))
         };
         Contender::value_variants().iter().copied().filter(wanted)
@@ -64,7 +68,7 @@ pub(crate) struct Runner {
 
 impl Runner {
     pub(crate) fn start(plan: Plan) -> Result<Self, BenchError> {
-        let mut server = this_program()?
+        let mut server = Command::new(this_program()?)
             .arg("run-server")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -139,17 +143,19 @@ impl Runner {
     fn cost(&self, contender: Contender, workload: Workload) -> Cost {
         let messages = self.plan.messages.unwrap_or(cost::MESSAGES);
         let both = |count: &dyn Fn(u64) -> Option<u64>| {
-            Some(cost::each(count(messages)?, count(2 * messages)?, messages))
+            Some(cost::each(count(messages)?, count(2 * messages)?, messages + warm_up(messages)))
         };
         let instructions = |messages| {
             show_progress(format_args!("{workload}/{contender} counting instructions"));
-            let (_, said) = self.client(cost::callgrind().ok()?, contender, workload, messages).ok()?;
+            let program = cost::callgrind(&program(contender).ok()?);
+            let (_, said) = self.client(program, contender, workload, messages).ok()?;
             cost::collected(&said)
         };
         let allocations = |messages| {
             show_progress(format_args!("{workload}/{contender} counting allocations"));
-            let program = Command::new(cost::counting()?);
-            self.client(program, contender, workload, messages).ok()?.0.allocations
+            // A program of its own counts by itself.
+            let program = contender.program().map(Path::to_path_buf).or_else(cost::counting)?;
+            self.client(Command::new(program), contender, workload, messages).ok()?.0.allocations
         };
         let wanted = self.plan.instructions && cost::has_callgrind();
         Cost {
@@ -160,7 +166,8 @@ impl Runner {
 
     /// One run in a process of its own.
     fn run(&self, contender: Contender, workload: Workload, count: u64) -> Result<Measurement, BenchError> {
-        self.client(this_program()?, contender, workload, count).map(|(measured, _)| measured)
+        let program = Command::new(program(contender)?);
+        self.client(program, contender, workload, count).map(|(measured, _)| measured)
     }
 
     /// Runs a client with this program; gives what it measured, and what was said on standard error.
@@ -208,8 +215,13 @@ impl Drop for Runner {
     }
 }
 
-fn this_program() -> Result<Command, BenchError> {
-    env::current_exe().context("find this program").map(Command::new)
+/// The program that runs a contender.
+fn program(contender: Contender) -> Result<PathBuf, BenchError> {
+    contender.program().map_or_else(this_program, |program| Ok(program.to_path_buf()))
+}
+
+fn this_program() -> Result<PathBuf, BenchError> {
+    env::current_exe().context("find this program")
 }
 
 /// Replaces the last line of a terminal; elsewhere there is only the result.

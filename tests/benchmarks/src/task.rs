@@ -47,8 +47,13 @@ pub(crate) struct Task {
 impl Task {
     /// Messages sent on the same connection before the clock starts.
     pub(crate) fn warm_up(&self) -> u64 {
-        (self.count / 10).max(1)
+        warm_up(self.count)
     }
+}
+
+/// Messages that go before a run of `count`.
+pub(crate) fn warm_up(count: u64) -> u64 {
+    (count / 10).max(1)
 }
 
 /// What a run measured.

@@ -2,6 +2,7 @@
 //! Each has the same three functions: `publish`, `receive` and `round_trip`, with a warm-up on the same
 //! connection before the clock starts.
 
+mod libmosquitto;
 mod mqtt5_client;
 mod polymqtt_client;
 mod raw;
@@ -9,6 +10,7 @@ mod rumqttc_client;
 
 use std::fmt;
 use std::future::Future;
+use std::path::Path;
 
 use clap::ValueEnum;
 use polymqtt_client::Calls;
@@ -29,6 +31,8 @@ pub(crate) enum Contender {
     Rumqttc,
     /// The mqtt5 crate.
     Mqtt5,
+    /// The C library of mosquitto.
+    Libmosquitto,
     /// polymqtt, a call a message.
     Polymqtt,
     /// polymqtt, in batches.
@@ -38,7 +42,7 @@ pub(crate) enum Contender {
 impl Contender {
     /// Whether it is one of the clients that ours are compared with.
     pub(crate) fn is_peer(self) -> bool {
-        matches!(self, Self::Rumqttc | Self::Mqtt5)
+        matches!(self, Self::Rumqttc | Self::Mqtt5 | Self::Libmosquitto)
     }
 
     /// How it is set and what it awaits.
@@ -47,9 +51,21 @@ impl Contender {
             Self::Raw => raw::PATTERN,
             Self::Rumqttc => rumqttc_client::PATTERN,
             Self::Mqtt5 => mqtt5_client::PATTERN,
+            Self::Libmosquitto => libmosquitto::PATTERN,
             Self::Polymqtt => polymqtt_client::PATTERN,
             Self::PolymqttBatch => polymqtt_client::PATTERN_BATCH,
         }
+    }
+
+    /// The program that runs it, where that is another one than this.
+    pub(crate) fn program(self) -> Option<&'static Path> {
+        if self == Self::Libmosquitto { libmosquitto::program() } else { None }
+    }
+
+    /// Whether it can't be run here, and why.
+    pub(crate) fn missing(self) -> Option<&'static str> {
+        let missing = self == Self::Libmosquitto && self.program().is_none();
+        missing.then_some("libmosquitto-dev was not installed when the benchmarks were built")
     }
 
     /// Runs one workload in this process.
@@ -67,6 +83,7 @@ impl Contender {
             Self::Raw => client!(raw),
             Self::Rumqttc => client!(rumqttc_client),
             Self::Mqtt5 => client!(mqtt5_client),
+            Self::Libmosquitto => Err(BenchError::Protocol("this contender is a program of its own")),
             Self::Polymqtt => polymqtt(workload, task, Calls::Message),
             Self::PolymqttBatch => polymqtt(workload, task, Calls::Batch),
         }
