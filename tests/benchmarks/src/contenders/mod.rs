@@ -4,6 +4,7 @@
 
 mod libmosquitto;
 mod mqtt5_client;
+mod ntex_client;
 mod polymqtt_client;
 mod raw;
 mod rumqttc_client;
@@ -31,6 +32,8 @@ pub(crate) enum Contender {
     Rumqttc,
     /// The mqtt5 crate.
     Mqtt5,
+    /// The ntex-mqtt crate.
+    NtexMqtt,
     /// The C library of mosquitto.
     Libmosquitto,
     /// polymqtt, a call a message.
@@ -42,7 +45,7 @@ pub(crate) enum Contender {
 impl Contender {
     /// Whether it is one of the clients that ours are compared with.
     pub(crate) fn is_peer(self) -> bool {
-        matches!(self, Self::Rumqttc | Self::Mqtt5 | Self::Libmosquitto)
+        matches!(self, Self::Rumqttc | Self::Mqtt5 | Self::NtexMqtt | Self::Libmosquitto)
     }
 
     /// How it is set and what it awaits.
@@ -51,6 +54,7 @@ impl Contender {
             Self::Raw => raw::PATTERN,
             Self::Rumqttc => rumqttc_client::PATTERN,
             Self::Mqtt5 => mqtt5_client::PATTERN,
+            Self::NtexMqtt => ntex_client::PATTERN,
             Self::Libmosquitto => libmosquitto::PATTERN,
             Self::Polymqtt => polymqtt_client::PATTERN,
             Self::PolymqttBatch => polymqtt_client::PATTERN_BATCH,
@@ -83,6 +87,7 @@ impl Contender {
             Self::Raw => client!(raw),
             Self::Rumqttc => client!(rumqttc_client),
             Self::Mqtt5 => client!(mqtt5_client),
+            Self::NtexMqtt => client!(ntex_client),
             Self::Libmosquitto => Err(BenchError::Protocol("this contender is a program of its own")),
             Self::Polymqtt => polymqtt(workload, task, Calls::Message),
             Self::PolymqttBatch => polymqtt(workload, task, Calls::Batch),
