@@ -30,10 +30,17 @@ struct Cli {
 enum Role {
     /// Serve on a free port until standard input ends.
     #[command(hide = true)]
-    RunServer,
+    RunServer { certificates: PathBuf },
     /// Measure one run and print it as JSON.
     #[command(hide = true)]
-    RunClient { contender: Contender, workload: Workload, port: u16, count: u64 },
+    RunClient {
+        contender: Contender,
+        workload: Workload,
+        port: u16,
+        count: u64,
+        #[arg(long)]
+        authority: Option<PathBuf>,
+    },
 }
 
 /// What to measure and for how long.
@@ -75,9 +82,12 @@ pub fn main(allocations: Option<fn() -> u64>) -> ExitCode {
 
 fn run(cli: Cli, allocations: Option<fn() -> u64>) -> Result<(), BenchError> {
     match cli.role {
-        Some(Role::RunServer) => server::run(),
-        Some(Role::RunClient { contender, workload, port, count }) => {
-            let mut measured = contender.run(workload, Task { port, qos: workload.qos, count })?;
+        Some(Role::RunServer { certificates }) => server::run(&certificates),
+        Some(Role::RunClient { contender, workload, port, count, authority }) => {
+            // As long as the process: a task is copied freely.
+            let authority = authority.map(|path| &*Box::leak(path.into_boxed_path()));
+            let task = Task { workload, qos: workload.qos, count, port, authority };
+            let mut measured = contender.run(task)?;
             measured.allocations = allocations.map(|count| count());
             print(serde_json::to_string(&measured)?)
         }

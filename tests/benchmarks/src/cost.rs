@@ -7,8 +7,12 @@ use std::process::Command;
 
 use serde::Serialize;
 
+use crate::workload::Workload;
+
 /// Messages of the shorter run.
-pub(crate) const MESSAGES: u64 = 20_000;
+pub(crate) fn messages(workload: Workload) -> u64 {
+    if workload.is_large() { 50 } else { 20_000 }
+}
 
 /// The program with the allocator that counts, beside this one.
 const COUNTING: &str = "counting";

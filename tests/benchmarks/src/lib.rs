@@ -2,15 +2,18 @@
 //!
 //! Two programs are made of this: the one that measures, and the same with an allocator that counts.
 
+mod certificates;
 mod cli;
 mod contenders;
 mod cost;
 mod error;
+mod link;
 mod report;
 mod runner;
 mod server;
 mod source;
 mod task;
+mod websocket;
 mod wire;
 mod workload;
 

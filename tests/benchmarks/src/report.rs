@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::contenders::Contender;
 use crate::cost::Cost;
 use crate::runner::{Plan, Series};
-use crate::task::{Measurement, PAYLOAD, SOURCE_WINDOW};
+use crate::task::{Measurement, SOURCE_WINDOW};
 use crate::workload::{Exchange, Workload};
 
 /// Everything that was measured, as it is written to the JSON file.
@@ -17,7 +17,6 @@ use crate::workload::{Exchange, Workload};
 pub(crate) struct Report<'a> {
     /// Cores that the server and the client share.
     cores: usize,
-    payload_bytes: usize,
     runs: u32,
     seconds_per_run: f64,
     /// Most QoS 1 messages that the source has in flight.
@@ -29,7 +28,6 @@ impl<'a> Report<'a> {
     pub(crate) fn new(plan: &Plan, workloads: &'a [Comparison]) -> Self {
         Self {
             cores: thread::available_parallelism().map_or(0, usize::from),
-            payload_bytes: PAYLOAD.len(),
             runs: plan.runs,
             seconds_per_run: plan.length.as_secs_f64(),
             source_window: SOURCE_WINDOW,
@@ -42,6 +40,7 @@ impl<'a> Report<'a> {
 #[derive(Serialize)]
 pub(crate) struct Comparison {
     workload: Workload,
+    payload_bytes: usize,
     best_peer: Option<Contender>,
     contenders: Vec<Row>,
 }
@@ -52,6 +51,8 @@ struct Row {
     pattern: &'static str,
     /// Messages (round trips) a second.
     rate: Option<Spread>,
+    /// Large messages only: a second, payloads only.
+    megabytes: Option<Spread>,
     /// Round trips only, microseconds.
     p50_us: Option<Spread>,
     p99_us: Option<Spread>,
@@ -100,6 +101,10 @@ pub(crate) fn compare(workload: Workload, all: &[Series]) -> Comparison {
         contender: series.contender,
         pattern: series.contender.pattern(),
         rate: Spread::of(series.runs.iter().map(Measurement::rate)),
+        megabytes: workload
+            .is_large()
+            .then(|| Spread::of(series.runs.iter().map(|run| run.rate() * workload.payload as f64 / 1e6)))
+            .flatten(),
         p50_us: Spread::of(series.runs.iter().filter_map(|run| Some(micros(run.latency?.p50)))),
         p99_us: Spread::of(series.runs.iter().filter_map(|run| Some(micros(run.latency?.p99)))),
         times_best_peer: paired_ratio(&series.runs, runs_of(best_peer)),
@@ -108,7 +113,7 @@ pub(crate) fn compare(workload: Workload, all: &[Series]) -> Comparison {
         failure: series.failure.as_ref().map(ToString::to_string),
         runs: series.runs.clone(),
     });
-    Comparison { workload, best_peer, contenders: rows.collect() }
+    Comparison { workload, payload_bytes: workload.payload, best_peer, contenders: rows.collect() }
 }
 
 /// How fast a run was, higher is faster: its rate, or for round trips the inverse of the median time.
@@ -129,6 +134,7 @@ fn micros(time: Duration) -> f64 {
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let titles = match self.workload.exchange {
+            _ if self.workload.is_large() => ["MB/s", "lowest - highest", ""],
             Exchange::RoundTrip => ["p50 µs", "lowest - highest", "p99 µs"],
             _ => ["msg/s", "lowest - highest", ""],
         };
@@ -136,7 +142,7 @@ impl fmt::Display for Comparison {
         let name = self.workload.to_string();
         writeln!(
             f,
-            "{name:<16}{value:>10}  {spread:>17}  {extra:>7}  {:>11}  {:>6}  {:>7}  {:>7}",
+            "{name:<22}{value:>8}  {spread:>17}  {extra:>7}  {:>11}  {:>6}  {:>7}  {:>7}",
             "x best peer", "x raw", "instr", "alloc"
         )?;
         for row in &self.contenders {
@@ -148,11 +154,11 @@ impl fmt::Display for Comparison {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "  {:<14}", self.contender.to_string())?;
-        if let Some(main) = self.p50_us.or(self.rate) {
+        write!(f, "  {:<20}", self.contender.to_string())?;
+        if let Some(main) = self.p50_us.or(self.megabytes).or(self.rate) {
             let spread = format!("{} - {}", short(main.lowest), short(main.highest));
             let extra = self.p99_us.map_or(String::new(), |p99| short(p99.median));
-            write!(f, "{:>10}  {spread:>17}  {extra:>7}", short(main.median))?;
+            write!(f, "{:>8}  {spread:>17}  {extra:>7}", short(main.median))?;
             write!(f, "  {:>11}  {:>6}", ratio(self.times_best_peer), ratio(self.times_raw))?;
             write!(f, "  {:>7}  {:>7}", count(self.cost.instructions, 0), count(self.cost.allocations, 2))?;
         }

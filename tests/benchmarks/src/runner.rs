@@ -11,15 +11,18 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use crate::certificates::Certificates;
 use crate::contenders::Contender;
 use crate::cost::{self, Cost};
 use crate::error::{BenchError, Context};
+use crate::link::Link;
 use crate::server::READY;
 use crate::task::{Measurement, warm_up};
 use crate::workload::Workload;
 
-/// Messages of the first calibration run.
+/// Messages of the first calibration run; of large ones.
 const FIRST_COUNT: u64 = 1_000;
+const FIRST_LARGE: u64 = 20;
 
 /// Bounds of a calibrated run.
 const COUNTS: std::ops::RangeInclusive<u64> = 100..=200_000_000;
@@ -37,10 +40,16 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// Where the number of messages is given: of large ones a tenth.
+    fn messages(&self, workload: Workload) -> Option<u64> {
+        let fewer = if workload.is_large() { 10 } else { 1 };
+        self.messages.map(|messages| (messages / fewer).max(1))
+    }
+
     fn contenders(&self, workload: Workload) -> impl Iterator<Item = Contender> {
         let wanted = move |contender: &Contender| {
             let name = format!("{workload}/{contender}");
-            if contender.missing().is_some() {
+            if contender.missing().is_some() || !contender.does(workload) {
                 return false;
             }
             self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter))
@@ -62,14 +71,17 @@ pub(crate) struct Series {
 /// The server process, and where to send the clients.
 pub(crate) struct Runner {
     plan: Plan,
+    certificates: Certificates,
     server: Child,
     port: u16,
 }
 
 impl Runner {
     pub(crate) fn start(plan: Plan) -> Result<Self, BenchError> {
+        let certificates = Certificates::make()?;
         let mut server = Command::new(this_program()?)
             .arg("run-server")
+            .arg(certificates.folder())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -80,7 +92,7 @@ impl Runner {
         }
         let port = line.trim().strip_prefix(READY).and_then(|port| port.parse().ok());
         let port = port.ok_or_else(|| BenchError::Child("the server did not start".to_owned()))?;
-        Ok(Self { plan, server, port })
+        Ok(Self { plan, certificates, server, port })
     }
 
     pub(crate) fn plan(&self) -> &Plan {
@@ -122,11 +134,11 @@ impl Runner {
 
     /// How many messages fill a run.
     fn calibrate(&self, contender: Contender, workload: Workload) -> Result<u64, BenchError> {
-        if let Some(messages) = self.plan.messages {
+        if let Some(messages) = self.plan.messages(workload) {
             return Ok(messages);
         }
         let wanted = self.plan.length.as_secs_f64();
-        let mut count = FIRST_COUNT;
+        let mut count = if workload.is_large() { FIRST_LARGE } else { FIRST_COUNT };
         loop {
             show_progress(format_args!("{workload}/{contender} calibrating"));
             let measured = self.run(contender, workload, count)?;
@@ -141,7 +153,7 @@ impl Runner {
 
     /// Counts what a message costs, if the means are there and the client bears them.
     fn cost(&self, contender: Contender, workload: Workload) -> Cost {
-        let messages = self.plan.messages.unwrap_or(cost::MESSAGES);
+        let messages = self.plan.messages(workload).unwrap_or_else(|| cost::messages(workload));
         let both = |count: &dyn Fn(u64) -> Option<u64>| {
             Some(cost::each(count(messages)?, count(2 * messages)?, messages + warm_up(messages)))
         };
@@ -178,9 +190,12 @@ impl Runner {
         workload: Workload,
         count: u64,
     ) -> Result<(Measurement, String), BenchError> {
+        program.arg("run-client");
+        program.args([contender.to_string(), workload.to_string(), self.port.to_string(), count.to_string()]);
+        if workload.link == Link::Tls {
+            program.arg("--authority").arg(self.certificates.authority());
+        }
         let mut child = program
-            .arg("run-client")
-            .args([contender.to_string(), workload.to_string(), self.port.to_string(), count.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

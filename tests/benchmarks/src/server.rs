@@ -8,26 +8,37 @@
 //! 65,535 acknowledgements of 4 bytes can be due at once, and the kernel's buffers hold those.
 
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 
+use crate::certificates;
 use crate::error::{BenchError, Context};
+use crate::link::{self, Stream};
 use crate::source::Source;
-use crate::task::{BARRIER, SOURCE};
+use crate::task::{BARRIER, PAYLOAD, SOURCE};
 use crate::wire::{self, Cursor, Delivery, Frame, FrameReader, V5};
+
+/// The largest payload that may be asked for.
+const LARGEST: usize = 1 << 20;
 
 /// What the server prints before its port number when it is ready.
 pub(crate) const READY: &str = "listening on port ";
 
-/// Serves until standard input ends, so that no server outlives the process that started it.
-pub(crate) fn run() -> Result<(), BenchError> {
+/// Serves until standard input ends, so that no server outlives the process that started it. `certificates` is the
+/// folder with what the server shows.
+pub(crate) fn run(certificates: &Path) -> Result<(), BenchError> {
+    let tls = certificates::server(certificates)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind")?;
     let port = listener.local_addr().context("local address")?.port();
     writeln!(io::stdout(), "{READY}{port}").context("standard output")?;
     thread::spawn(move || {
         for stream in listener.incoming() {
+            let tls = Arc::clone(&tls);
             thread::spawn(move || {
-                if let Err(error) = stream.context("accept").and_then(|stream| serve(&stream)) {
+                let stream = stream.context("accept").and_then(|stream| link::accept(stream, &tls));
+                if let Err(error) = stream.and_then(serve) {
                     eprintln!("server: {error}");
                 }
             });
@@ -36,22 +47,21 @@ pub(crate) fn run() -> Result<(), BenchError> {
     io::copy(&mut io::stdin(), &mut io::sink()).context("standard input").map(drop)
 }
 
-fn serve(stream: &TcpStream) -> Result<(), BenchError> {
-    stream.set_nodelay(true).context("set TCP_NODELAY")?;
+fn serve(mut stream: Box<dyn Stream>) -> Result<(), BenchError> {
     let mut frames = FrameReader::new();
     let mut connection = Connection::default();
     loop {
-        match frames.fill(stream) {
+        match frames.fill(&mut stream) {
             Ok(0) => return Ok(()),
             Ok(_) => {}
             // A contender's process that ends without closing properly is not the server's concern.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
+            Err(error) if link::is_gone(&error) => return Ok(()),
             Err(error) => return Err(error).context("read"),
         }
         while let Some(frame) = frames.next()? {
             connection.handle(frame)?;
         }
-        connection.flush(stream).context("write")?;
+        connection.flush(&mut stream).context("write")?;
         if connection.closing {
             return Ok(());
         }
@@ -98,15 +108,15 @@ impl Connection {
     }
 
     /// Writes what is due: the answers, then as much as the source may send.
-    fn flush(&mut self, mut stream: &TcpStream) -> io::Result<()> {
+    fn flush(&mut self, stream: &mut impl Write) -> io::Result<()> {
         if !self.out.is_empty() {
             stream.write_all(&self.out)?;
             self.out.clear();
         }
         if let Some(source) = &mut self.source {
-            source.send(stream)?;
+            source.send(&mut *stream)?;
         }
-        Ok(())
+        stream.flush()
     }
 
     fn connect(&mut self, frame: Frame<'_>) -> Result<(), BenchError> {
@@ -253,12 +263,14 @@ fn identifier_block(identifier: usize) -> Vec<u8> {
     block
 }
 
-/// Reads `source/<qos>/<count>`.
+/// Reads `source/<qos>/<count>`, `source/<qos>/<count>/<payload>`.
 fn parse_source(filter: &[u8], window: u16, properties: &[u8]) -> Option<Source> {
     let mut levels = filter.split(|&byte| byte == b'/').skip(1);
     let qos = number(levels.next()?)?;
     let count = number(levels.next()?)?;
-    Some(Source::new(filter, qos > 0, count, window, properties))
+    let payload = levels.next().map_or(Some(PAYLOAD.len() as u64), number)?;
+    let payload = usize::try_from(payload).ok().filter(|&payload| payload <= LARGEST)?;
+    Some(Source::new(filter, qos > 0, count, payload, window, properties))
 }
 
 fn number(digits: &[u8]) -> Option<u64> {

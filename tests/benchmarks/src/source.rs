@@ -3,11 +3,14 @@
 use std::io::{self, Write};
 
 use crate::error::BenchError;
-use crate::task::PAYLOAD;
+use crate::task::{FILLING, PAYLOAD};
 use crate::wire::{Delivery, put_publish};
 
 /// Messages in the block of a QoS 0 stream, some 90 KiB.
 const QOS0_BLOCK: u16 = 1024;
+
+/// Bytes of payload in a block: of large messages there are fewer.
+const BLOCK_BYTES: usize = 8 << 20;
 
 /// Sends a number of messages and, after the last acknowledgement, one more at QoS 0 that says so.
 pub(crate) struct Source {
@@ -30,12 +33,21 @@ pub(crate) struct Source {
 impl Source {
     /// A stream to `topic` with the given property block; `window` bounds what a QoS 1 stream has in
     /// flight.
-    pub(crate) fn new(topic: &[u8], acknowledged: bool, count: u64, window: u16, properties: &[u8]) -> Self {
-        let messages = if acknowledged { window.max(1) } else { QOS0_BLOCK };
+    pub(crate) fn new(
+        topic: &[u8],
+        acknowledged: bool,
+        count: u64,
+        payload: usize,
+        window: u16,
+        properties: &[u8],
+    ) -> Self {
+        let messages = if acknowledged { window } else { QOS0_BLOCK };
+        let messages = messages.min((BLOCK_BYTES / payload.max(1)).try_into().unwrap_or(u16::MAX)).max(1);
+        let payload = vec![FILLING; payload];
         let mut block = Vec::new();
         for packet_id in 1..=messages {
             let delivery = if acknowledged { Delivery::Qos1(packet_id) } else { Delivery::Qos0 };
-            put_publish(&mut block, topic, delivery, properties, &PAYLOAD);
+            put_publish(&mut block, topic, delivery, properties, &payload);
         }
         let mut end = Vec::new();
         put_publish(&mut end, topic, Delivery::Qos0, properties, &PAYLOAD);
@@ -107,7 +119,7 @@ mod tests {
 
     #[test]
     fn qos1_keeps_its_window_and_ends_after_the_last_ack() {
-        let mut source = Source::new(b"t", true, 5, 2, &[0]);
+        let mut source = Source::new(b"t", true, 5, 64, 2, &[0]);
         let mut sent = Vec::new();
         source.send(&mut sent).unwrap();
         assert_eq!(identifiers(&sent), [1, 2]);
@@ -126,7 +138,7 @@ mod tests {
 
     #[test]
     fn qos0_is_sent_at_once() {
-        let mut source = Source::new(b"t", false, 1500, 2, &[]);
+        let mut source = Source::new(b"t", false, 1500, 64, 2, &[]);
         let mut sent = Vec::new();
         source.send(&mut sent).unwrap();
         assert_eq!(identifiers(&sent).len(), 1501);

@@ -1,12 +1,22 @@
 //! What a run does: the topics by which a client tells the server what it wants, and the result that
 //! a child process hands to the runner.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-/// Payload of every message.
-pub(crate) const PAYLOAD: [u8; 64] = [b'x'; 64];
+use crate::certificates;
+use crate::error::BenchError;
+use crate::link::Link;
+use crate::workload::Workload;
+
+/// What a payload is made of.
+pub(crate) const FILLING: u8 = b'x';
+
+/// Payload of a message that asks for something.
+pub(crate) const PAYLOAD: [u8; 64] = [FILLING; 64];
 
 /// Where publish workloads publish to: as long as a source's topic, so that both directions carry
 /// packets of one size.
@@ -30,24 +40,61 @@ pub(crate) fn barrier_topic(count: u64) -> String {
     format!("{BARRIER}{count}")
 }
 
-/// The filter that makes the server send `count` messages at `qos` to that very topic, and one more
-/// at QoS 0 when all is done: at QoS 1, when every message was acknowledged.
-pub(crate) fn source_filter(qos: u8, count: u64) -> String {
-    format!("{SOURCE}{qos}/{count:09}")
+/// The filter that makes the server send `count` messages at `qos` with so many bytes of payload to that very topic, and
+/// one more at QoS 0 when all is done: at QoS 1, when every message was acknowledged. Without a length, the payload is
+/// [`PAYLOAD`].
+pub(crate) fn source_filter(qos: u8, count: u64, payload: usize) -> String {
+    if payload == PAYLOAD.len() {
+        return format!("{SOURCE}{qos}/{count:09}");
+    }
+    format!("{SOURCE}{qos}/{count:09}/{payload}")
 }
 
-/// One run of one contender: a port on loopback and how many messages.
+/// One run of one contender: what, how often, and where the server is.
 #[derive(Clone, Copy)]
 pub(crate) struct Task {
-    pub(crate) port: u16,
+    pub(crate) workload: Workload,
+    /// Of the messages that count.
     pub(crate) qos: u8,
     pub(crate) count: u64,
+    /// On loopback.
+    pub(crate) port: u16,
+    /// The file with the certificate authority to trust; as long as the process.
+    pub(crate) authority: Option<&'static Path>,
 }
 
 impl Task {
     /// Messages sent on the same connection before the clock starts.
     pub(crate) fn warm_up(&self) -> u64 {
         warm_up(self.count)
+    }
+
+    /// The payload of the messages that count.
+    pub(crate) fn payload(&self) -> Bytes {
+        static SMALL: [u8; PAYLOAD.len()] = PAYLOAD;
+        if self.workload.is_large() {
+            return vec![FILLING; self.workload.payload].into();
+        }
+        Bytes::from_static(&SMALL)
+    }
+
+    /// The filter that makes the server send `count` messages.
+    pub(crate) fn source_filter(&self, count: u64) -> String {
+        source_filter(self.qos, count, self.workload.payload)
+    }
+
+    /// The file with the certificate authority to trust.
+    pub(crate) fn authority(&self) -> Result<&'static Path, BenchError> {
+        self.authority.ok_or(BenchError::Protocol("TLS without an authority"))
+    }
+
+    /// Where the server is, as a URL.
+    pub(crate) fn url(&self) -> String {
+        match self.workload.link {
+            Link::Tcp => format!("mqtt://127.0.0.1:{}", self.port),
+            Link::Tls => format!("mqtts://{}:{}", certificates::SERVER, self.port),
+            Link::WebSocket => format!("ws://127.0.0.1:{}/mqtt", self.port),
+        }
     }
 }
 

@@ -6,8 +6,11 @@ use std::io::{self, Read};
 
 use crate::error::BenchError;
 
-/// How much a reader asks of the socket at once.
+/// How much a reader asks of the socket at once; more when a packet is larger.
 const READ_BUFFER: usize = 256 * 1024;
+
+/// The largest packet that is read.
+const LARGEST: usize = 4 << 20;
 
 pub(crate) const CONNECT: u8 = 1;
 pub(crate) const CONNACK: u8 = 2;
@@ -72,11 +75,21 @@ impl FrameReader {
             self.end -= self.start;
             self.start = 0;
         }
-        let room = self.buffer.get_mut(self.end..).filter(|room| !room.is_empty());
-        let room = room.ok_or_else(|| io::Error::other("a packet larger than the read buffer"))?;
+        if self.end == self.buffer.len() {
+            self.grow()?;
+        }
+        let room = self.buffer.get_mut(self.end..).unwrap_or_default();
         let read = source.read(room)?;
         self.end += read;
         Ok(read)
+    }
+
+    fn grow(&mut self) -> io::Result<()> {
+        if self.buffer.len() >= LARGEST {
+            return Err(io::Error::other("a packet that is too large"));
+        }
+        self.buffer.resize(2 * self.buffer.len(), 0);
+        Ok(())
     }
 
     /// The next whole packet of what was read, if there is one.
@@ -187,6 +200,19 @@ pub(crate) fn put_publish(
     properties: &[u8],
     payload: &[u8],
 ) {
+    put_publish_head(out, topic, delivery, properties, payload.len());
+    out.extend_from_slice(payload);
+}
+
+/// Appends a PUBLISH without its payload, which is to follow.
+#[inline]
+pub(crate) fn put_publish_head(
+    out: &mut Vec<u8>,
+    topic: &[u8],
+    delivery: Delivery,
+    properties: &[u8],
+    payload: usize,
+) {
     let (qos, packet_id) = match delivery {
         Delivery::Qos0 => (0, None),
         Delivery::Qos1(packet_id) => (1, Some(packet_id)),
@@ -194,13 +220,12 @@ pub(crate) fn put_publish(
     };
     out.push(PUBLISH << 4 | qos << 1);
     let identifier = if packet_id.is_some() { 2 } else { 0 };
-    put_variable(out, 2 + topic.len() + identifier + properties.len() + payload.len());
+    put_variable(out, 2 + topic.len() + identifier + properties.len() + payload);
     put_text(out, topic);
     if let Some(packet_id) = packet_id {
         out.extend_from_slice(&packet_id.to_be_bytes());
     }
     out.extend_from_slice(properties);
-    out.extend_from_slice(payload);
 }
 
 #[cfg(test)]

@@ -5,6 +5,14 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
+use crate::link::Link;
+
+/// Payload of an ordinary message, in bytes.
+const SMALL: usize = 64;
+
+/// Payload of a large one.
+const LARGE: usize = 1 << 20;
+
 /// Which way messages go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exchange {
@@ -22,6 +30,11 @@ pub(crate) struct Workload {
     pub(crate) exchange: Exchange,
     /// Of the messages that count.
     pub(crate) qos: u8,
+    /// Bytes of each message.
+    pub(crate) payload: usize,
+    pub(crate) link: Link,
+    /// Threads that publish through one client; `None`: the contender's own way.
+    pub(crate) threads: Option<u64>,
 }
 
 impl Workload {
@@ -33,25 +46,75 @@ impl Workload {
         Self::receive(0),
         Self::receive(1),
         Self::ROUND_TRIP,
+        Self::publish(0).large(),
+        Self::publish(1).large(),
+        Self::receive(0).large(),
+        Self::receive(1).large(),
+        Self::publish(1).threads(1),
+        Self::publish(1).threads(4),
+        Self::publish(1).threads(16),
+        Self::publish(0).over(Link::Tls),
+        Self::publish(1).over(Link::Tls),
+        Self::receive(0).over(Link::Tls),
+        Self::receive(1).over(Link::Tls),
+        Self::ROUND_TRIP.over(Link::Tls),
+        Self::publish(0).over(Link::WebSocket),
+        Self::publish(1).over(Link::WebSocket),
+        Self::receive(0).over(Link::WebSocket),
+        Self::receive(1).over(Link::WebSocket),
+        Self::ROUND_TRIP.over(Link::WebSocket),
     ];
 
-    const ROUND_TRIP: Self = Self { exchange: Exchange::RoundTrip, qos: 0 };
+    const ROUND_TRIP: Self = Self { exchange: Exchange::RoundTrip, ..Self::publish(0) };
 
     const fn publish(qos: u8) -> Self {
-        Self { exchange: Exchange::Publish, qos }
+        Self { exchange: Exchange::Publish, qos, payload: SMALL, link: Link::Tcp, threads: None }
     }
 
     const fn receive(qos: u8) -> Self {
-        Self { exchange: Exchange::Receive, qos }
+        Self { exchange: Exchange::Receive, ..Self::publish(qos) }
+    }
+
+    const fn large(self) -> Self {
+        Self { payload: LARGE, ..self }
+    }
+
+    const fn threads(self, threads: u64) -> Self {
+        Self { threads: Some(threads), ..self }
+    }
+
+    const fn over(self, link: Link) -> Self {
+        Self { link, ..self }
+    }
+
+    /// Whether it is about bytes more than about messages.
+    pub(crate) fn is_large(&self) -> bool {
+        self.payload > SMALL
+    }
+
+    /// Whether nothing about it is special: every contender does it.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.is_large() && self.link == Link::Tcp && self.threads.is_none()
     }
 }
 
 impl fmt::Display for Workload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.exchange {
-            Exchange::Publish => write!(f, "publish-qos{}", self.qos),
-            Exchange::Receive => write!(f, "receive-qos{}", self.qos),
-            Exchange::RoundTrip => f.write_str("round-trip"),
+            Exchange::Publish => write!(f, "publish-qos{}", self.qos)?,
+            Exchange::Receive => write!(f, "receive-qos{}", self.qos)?,
+            Exchange::RoundTrip => f.write_str("round-trip")?,
+        }
+        if self.is_large() {
+            f.write_str("-1mib")?;
+        }
+        if let Some(threads) = self.threads {
+            write!(f, "-threads{threads}")?;
+        }
+        match self.link {
+            Link::Tcp => Ok(()),
+            Link::Tls => f.write_str("-tls"),
+            Link::WebSocket => f.write_str("-ws"),
         }
     }
 }

@@ -12,13 +12,16 @@ mod rumqttc_client;
 use std::fmt;
 use std::future::Future;
 use std::path::Path;
+use std::sync::Arc;
 
 use clap::ValueEnum;
 use polymqtt_client::Calls;
 use serde::Serialize;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle};
+use tokio::task::JoinSet;
 
 use crate::error::{BenchError, Context};
+use crate::link::Link;
 use crate::task::{Measurement, Task};
 use crate::workload::{Exchange, Workload};
 
@@ -66,6 +69,21 @@ impl Contender {
         if self == Self::Libmosquitto { libmosquitto::program() } else { None }
     }
 
+    /// Whether it takes part in a workload: all in the plain ones, some in those that are about something special.
+    pub(crate) fn does(self, workload: Workload) -> bool {
+        let links = matches!(self, Self::Raw | Self::Polymqtt | Self::PolymqttBatch);
+        match workload {
+            workload if workload.is_plain() => true,
+            Workload { threads: Some(_), .. } => {
+                matches!(self, Self::Rumqttc | Self::Polymqtt | Self::PolymqttBatch)
+            }
+            Workload { link: Link::Tls, .. } => links || self == Self::Rumqttc,
+            Workload { link: Link::WebSocket, .. } => links,
+            // Large ones: a batch of many is none of its uses.
+            _ => matches!(self, Self::Raw | Self::Rumqttc | Self::Mqtt5 | Self::Polymqtt),
+        }
+    }
+
     /// Whether it can't be run here, and why.
     pub(crate) fn missing(self) -> Option<&'static str> {
         let missing = self == Self::Libmosquitto && self.program().is_none();
@@ -73,10 +91,10 @@ impl Contender {
     }
 
     /// Runs one workload in this process.
-    pub(crate) fn run(self, workload: Workload, task: Task) -> Result<Measurement, BenchError> {
+    pub(crate) fn run(self, task: Task) -> Result<Measurement, BenchError> {
         macro_rules! client {
             ($client:ident) => {
-                match workload.exchange {
+                match task.workload.exchange {
                     Exchange::Publish => $client::publish(task),
                     Exchange::Receive => $client::receive(task),
                     Exchange::RoundTrip => $client::round_trip(task),
@@ -89,14 +107,14 @@ impl Contender {
             Self::Mqtt5 => client!(mqtt5_client),
             Self::NtexMqtt => client!(ntex_client),
             Self::Libmosquitto => Err(BenchError::Protocol("this contender is a program of its own")),
-            Self::Polymqtt => polymqtt(workload, task, Calls::Message),
-            Self::PolymqttBatch => polymqtt(workload, task, Calls::Batch),
+            Self::Polymqtt => polymqtt(task, Calls::Message),
+            Self::PolymqttBatch => polymqtt(task, Calls::Batch),
         }
     }
 }
 
-fn polymqtt(workload: Workload, task: Task, calls: Calls) -> Result<Measurement, BenchError> {
-    match workload.exchange {
+fn polymqtt(task: Task, calls: Calls) -> Result<Measurement, BenchError> {
+    match task.workload.exchange {
         Exchange::Publish => polymqtt_client::publish(task, calls),
         Exchange::Receive => polymqtt_client::receive(task, calls),
         Exchange::RoundTrip => polymqtt_client::round_trip(task),
@@ -125,4 +143,26 @@ impl Threads {
         };
         builder.enable_all().build().context("start a runtime")?.block_on(run)
     }
+}
+
+/// Shares `count` messages out among threads that publish at the same time, through one client.
+async fn on_threads<F>(
+    threads: u64,
+    count: u64,
+    publish: impl Fn(u64) -> F + Send + Sync + 'static,
+) -> Result<(), BenchError>
+where
+    F: Future<Output = Result<(), BenchError>>,
+{
+    let publish = Arc::new(publish);
+    let mut publishing = JoinSet::new();
+    for thread in 0..threads {
+        let publish = Arc::clone(&publish);
+        let share = count / threads + u64::from(thread < count % threads);
+        publishing.spawn_blocking(move || Handle::current().block_on(publish(share)));
+    }
+    while let Some(ended) = publishing.join_next().await {
+        ended.map_err(BenchError::client)??;
+    }
+    Ok(())
 }

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::Threads;
 use crate::error::BenchError;
 use crate::task::{
-    ECHO_TOPIC, Measurement, PAYLOAD, RoundTrips, SINK_TOPIC, Task, barrier_topic, rate_since, source_filter,
+    ECHO_TOPIC, Measurement, PAYLOAD, RoundTrips, SINK_TOPIC, Task, barrier_topic, rate_since,
 };
 
 pub(super) const PATTERN: &str = "5.0; QoS 0: publish() awaited one by one (written); QoS 1 and 2: 512 tasks, \
@@ -25,9 +25,9 @@ const PUBLISHERS: u64 = 512;
 pub(super) fn publish(task: Task) -> Result<Measurement, BenchError> {
     Threads::Many.block_on(async {
         let client = connect(task.port).await?;
-        publish_all(&client, task.qos, task.warm_up()).await?;
+        publish_all(&client, task, task.warm_up()).await?;
         let began = Instant::now();
-        publish_all(&client, task.qos, task.count).await?;
+        publish_all(&client, task, task.count).await?;
         Ok(rate_since(began, task.count))
     })
 }
@@ -36,9 +36,9 @@ pub(super) fn receive(task: Task) -> Result<Measurement, BenchError> {
     let threads = if task.qos == 0 { Threads::Many } else { Threads::One };
     threads.block_on(async {
         let client = connect(task.port).await?;
-        receive_all(&client, task.qos, task.warm_up()).await?;
+        receive_all(&client, task, task.warm_up()).await?;
         let began = Instant::now();
-        receive_all(&client, task.qos, task.count).await?;
+        receive_all(&client, task, task.count).await?;
         Ok(rate_since(began, task.count))
     })
 }
@@ -67,10 +67,11 @@ async fn connect(port: u16) -> Result<MqttClient, BenchError> {
     Ok(client)
 }
 
-async fn publish_all(client: &MqttClient, qos: u8, count: u64) -> Result<(), BenchError> {
-    if qos == 0 {
+async fn publish_all(client: &MqttClient, task: Task, count: u64) -> Result<(), BenchError> {
+    let payload = task.payload();
+    if task.qos == 0 {
         for _ in 0..count {
-            client.publish_qos0(SINK_TOPIC, PAYLOAD).await.map_err(BenchError::client)?;
+            client.publish_qos0(SINK_TOPIC, payload.clone()).await.map_err(BenchError::client)?;
         }
         client.publish_qos1(barrier_topic(count), PAYLOAD).await.map_err(BenchError::client)?;
         return Ok(());
@@ -78,12 +79,12 @@ async fn publish_all(client: &MqttClient, qos: u8, count: u64) -> Result<(), Ben
     let unsent = Arc::new(AtomicU64::new(count));
     let mut publishing = tokio::task::JoinSet::new();
     for _ in 0..PUBLISHERS.min(count) {
-        let (client, unsent) = (client.clone(), Arc::clone(&unsent));
+        let (client, payload, unsent) = (client.clone(), payload.clone(), Arc::clone(&unsent));
         publishing.spawn(async move {
             while take_one(&unsent) {
-                match qos {
-                    1 => client.publish_qos1(SINK_TOPIC, PAYLOAD).await?,
-                    _ => client.publish_qos2(SINK_TOPIC, PAYLOAD).await?,
+                match task.qos {
+                    1 => client.publish_qos1(SINK_TOPIC, payload.clone()).await?,
+                    _ => client.publish_qos2(SINK_TOPIC, payload.clone()).await?,
                 };
             }
             Ok::<_, mqtt5::MqttError>(())
@@ -100,7 +101,7 @@ fn take_one(unsent: &AtomicU64) -> bool {
     unsent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
 }
 
-async fn receive_all(client: &MqttClient, qos: u8, count: u64) -> Result<(), BenchError> {
+async fn receive_all(client: &MqttClient, task: Task, count: u64) -> Result<(), BenchError> {
     let done = Arc::new(Notify::new());
     let callback = Arc::clone(&done);
     // One more than asked for: the message that says that all is done.
@@ -110,9 +111,9 @@ async fn receive_all(client: &MqttClient, qos: u8, count: u64) -> Result<(), Ben
             callback.notify_one();
         }
     };
-    let level = if qos == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce };
+    let level = if task.qos == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce };
     let options = SubscribeOptions { qos: level, ..SubscribeOptions::default() };
-    let filter = source_filter(qos, count);
+    let filter = task.source_filter(count);
     client.subscribe_with_options(filter, options, received).await.map_err(BenchError::client)?;
     done.notified().await;
     Ok(())

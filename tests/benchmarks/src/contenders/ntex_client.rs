@@ -162,7 +162,7 @@ impl Client {
     async fn receive_all(&self, qos: u8, count: u64) -> Result<(), BenchError> {
         // One more than asked for: the message that says that all is done.
         self.unreceived.count.set(count + 1);
-        self.subscribe(source_filter(qos, count), qos).await?;
+        self.subscribe(source_filter(qos, count, PAYLOAD.len()), qos).await?;
         self.unreceived.none.notified().await;
         Ok(())
     }

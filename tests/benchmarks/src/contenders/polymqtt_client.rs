@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use bytes::Bytes;
-use polymqtt::{Client, Message, QoS, TopicName};
+use polymqtt::{Client, Message, Options, Pem, QoS, TlsOptions, TopicName};
 
-use super::Threads;
+use super::{Threads, on_threads};
 use crate::error::BenchError;
+use crate::link::Link;
 use crate::task::{
-    ECHO_TOPIC, Measurement, PAYLOAD, RoundTrips, SINK_TOPIC, Task, barrier_topic, rate_since, source_filter,
+    ECHO_TOPIC, Measurement, PAYLOAD, RoundTrips, SINK_TOPIC, Task, barrier_topic, rate_since,
 };
 
 pub(super) const PATTERN: &str = "5.0; enqueue() a message to a checked topic, QoS 1 and 2 with 16,384 deliveries kept, the oldest awaited; \
@@ -35,27 +36,27 @@ pub(super) enum Calls {
 
 pub(super) fn publish(task: Task, calls: Calls) -> Result<Measurement, BenchError> {
     Threads::Many.block_on(async {
-        let client = connect(task.port).await?;
-        publish_all(&client, task.qos, task.warm_up(), calls).await?;
+        let client = connect(task).await?;
+        publish_all(&client, task, task.warm_up(), calls).await?;
         let began = Instant::now();
-        publish_all(&client, task.qos, task.count, calls).await?;
+        publish_all(&client, task, task.count, calls).await?;
         Ok(rate_since(began, task.count))
     })
 }
 
 pub(super) fn receive(task: Task, calls: Calls) -> Result<Measurement, BenchError> {
     Threads::One.block_on(async {
-        let client = connect(task.port).await?;
-        receive_all(&client, task.qos, task.warm_up(), calls).await?;
+        let client = connect(task).await?;
+        receive_all(&client, task, task.warm_up(), calls).await?;
         let began = Instant::now();
-        receive_all(&client, task.qos, task.count, calls).await?;
+        receive_all(&client, task, task.count, calls).await?;
         Ok(rate_since(began, task.count))
     })
 }
 
 pub(super) fn round_trip(task: Task) -> Result<Measurement, BenchError> {
     Threads::One.block_on(async {
-        let client = connect(task.port).await?;
+        let client = connect(task).await?;
         let mut echoes = client.subscribe(ECHO_TOPIC).await.map_err(BenchError::client)?;
         let mut exchange = async || {
             let publish = client.publish(ECHO_TOPIC, Bytes::from_static(&MESSAGE));
@@ -74,31 +75,63 @@ pub(super) fn round_trip(task: Task) -> Result<Measurement, BenchError> {
     })
 }
 
-async fn connect(port: u16) -> Result<Client, BenchError> {
-    Client::connect(format!("mqtt://127.0.0.1:{port}")).await.map_err(BenchError::client)
+async fn connect(task: Task) -> Result<Client, BenchError> {
+    let mut options = Options::new(&task.url()).map_err(BenchError::client)?;
+    if task.workload.link == Link::Tls {
+        options = options
+            .tls(TlsOptions { ca: Some(Pem::File(task.authority()?.into())), ..TlsOptions::default() });
+    }
+    Client::connect(options).await.map_err(BenchError::client)
 }
 
-async fn publish_all(client: &Client, qos: u8, count: u64, calls: Calls) -> Result<(), BenchError> {
-    match calls {
-        Calls::Message => publish_each(client, qos, count).await?,
-        Calls::Batch => publish_batches(client, qos, count).await?,
+async fn publish_all(client: &Client, task: Task, count: u64, calls: Calls) -> Result<(), BenchError> {
+    let payload = task.payload();
+    match task.workload.threads {
+        None => publish_some(client.clone(), task.qos, payload, count, calls, PIPELINE).await?,
+        Some(threads) => {
+            let client = client.clone();
+            let kept = PIPELINE / usize::try_from(threads).map_err(BenchError::client)?;
+            let publish =
+                move |share| publish_some(client.clone(), task.qos, payload.clone(), share, calls, kept);
+            on_threads(threads, count, publish).await?;
+        }
     }
     // The server acknowledges it once it has counted all.
     let barrier = client.publish(barrier_topic(count), Bytes::from_static(&MESSAGE)).qos(QoS::AtLeastOnce);
     barrier.await.map(drop).map_err(BenchError::client)
 }
 
-async fn publish_each(client: &Client, qos: u8, count: u64) -> Result<(), BenchError> {
+async fn publish_some(
+    client: Client,
+    qos: u8,
+    payload: Bytes,
+    count: u64,
+    calls: Calls,
+    kept: usize,
+) -> Result<(), BenchError> {
+    match calls {
+        Calls::Message => publish_each(&client, qos, &payload, count, kept).await,
+        Calls::Batch => publish_batches(&client, qos, &payload, count).await,
+    }
+}
+
+async fn publish_each(
+    client: &Client,
+    qos: u8,
+    payload: &Bytes,
+    count: u64,
+    kept: usize,
+) -> Result<(), BenchError> {
     let topic = TopicName::try_from(SINK_TOPIC).map_err(BenchError::client)?;
-    let mut pending = VecDeque::with_capacity(PIPELINE);
+    let mut pending = VecDeque::with_capacity(kept);
     for _ in 0..count {
-        let publish = client.publish(topic.clone(), Bytes::from_static(&MESSAGE)).qos(level(qos));
+        let publish = client.publish(topic.clone(), payload.clone()).qos(level(qos));
         let delivery = publish.enqueue().await.map_err(BenchError::client)?;
         if qos == 0 {
             continue;
         }
         pending.push_back(delivery);
-        if pending.len() == PIPELINE
+        if pending.len() == kept
             && let Some(oldest) = pending.pop_front()
         {
             oldest.await.map_err(BenchError::client)?;
@@ -110,9 +143,9 @@ async fn publish_each(client: &Client, qos: u8, count: u64) -> Result<(), BenchE
     Ok(())
 }
 
-async fn publish_batches(client: &Client, qos: u8, count: u64) -> Result<(), BenchError> {
+async fn publish_batches(client: &Client, qos: u8, payload: &Bytes, count: u64) -> Result<(), BenchError> {
     let topic = TopicName::try_from(SINK_TOPIC).map_err(BenchError::client)?;
-    let message = Message::to(topic, Bytes::from_static(&MESSAGE)).with_qos(level(qos));
+    let message = Message::to(topic, payload.clone()).with_qos(level(qos));
     let mut left = usize::try_from(count).map_err(BenchError::client)?;
     while left > 0 {
         let batch = left.min(BATCH);
@@ -125,9 +158,9 @@ async fn publish_batches(client: &Client, qos: u8, count: u64) -> Result<(), Ben
     Ok(())
 }
 
-async fn receive_all(client: &Client, qos: u8, count: u64, calls: Calls) -> Result<(), BenchError> {
-    let filter = source_filter(qos, count);
-    let mut messages = client.subscribe(&filter).qos(level(qos)).await.map_err(BenchError::client)?;
+async fn receive_all(client: &Client, task: Task, count: u64, calls: Calls) -> Result<(), BenchError> {
+    let filter = task.source_filter(count);
+    let mut messages = client.subscribe(&filter).qos(level(task.qos)).await.map_err(BenchError::client)?;
     // One more than asked for: the message that says that all is done.
     let mut missing = usize::try_from(count + 1).map_err(BenchError::client)?;
     let mut taken = Vec::with_capacity(BATCH);

@@ -4,12 +4,14 @@
 //! write.
 
 use std::io::Write;
-use std::net::{Ipv4Addr, TcpStream};
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use crate::error::{BenchError, Context};
+use crate::link::{self, Stream};
 use crate::task::{
-    ECHO_TOPIC, Measurement, PAYLOAD, RoundTrips, SINK_TOPIC, Task, barrier_topic, rate_since, source_filter,
+    ECHO_TOPIC, Measurement, PAYLOAD, RoundTrips, SINK_TOPIC, Task, barrier_topic, rate_since,
 };
 use crate::wire::{self, Delivery, FrameReader};
 
@@ -24,7 +26,7 @@ const WRITE_BLOCK: usize = 64 * 1024;
 const IN_FLIGHT: u16 = 16 * 1024;
 
 pub(super) fn publish(task: Task) -> Result<Measurement, BenchError> {
-    let mut socket = Socket::connect(task.port)?;
+    let mut socket = Socket::connect(task)?;
     let publish = match task.qos {
         0 => Socket::publish_qos0,
         1 => Socket::publish_qos1,
@@ -37,15 +39,15 @@ pub(super) fn publish(task: Task) -> Result<Measurement, BenchError> {
 }
 
 pub(super) fn receive(task: Task) -> Result<Measurement, BenchError> {
-    let mut socket = Socket::connect(task.port)?;
-    socket.receive(task.qos, task.warm_up())?;
+    let mut socket = Socket::connect(task)?;
+    socket.receive(task, task.warm_up())?;
     let began = Instant::now();
-    socket.receive(task.qos, task.count)?;
+    socket.receive(task, task.count)?;
     Ok(rate_since(began, task.count))
 }
 
 pub(super) fn round_trip(task: Task) -> Result<Measurement, BenchError> {
-    let mut socket = Socket::connect(task.port)?;
+    let mut socket = Socket::connect(task)?;
     socket.subscribe(ECHO_TOPIC, 0)?;
     socket.expect(wire::SUBACK)?;
     for _ in 0..task.warm_up() {
@@ -60,7 +62,8 @@ pub(super) fn round_trip(task: Task) -> Result<Measurement, BenchError> {
 }
 
 struct Socket {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
+    payload: Bytes,
     frames: FrameReader,
     out: Vec<u8>,
     /// The next packet identifier.
@@ -68,11 +71,11 @@ struct Socket {
 }
 
 impl Socket {
-    fn connect(port: u16) -> Result<Self, BenchError> {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).context("connect")?;
-        stream.set_nodelay(true).context("set TCP_NODELAY")?;
+    fn connect(task: Task) -> Result<Self, BenchError> {
+        let stream = link::dial(task)?;
+        let payload = task.payload();
         let out = Vec::with_capacity(2 * WRITE_BLOCK);
-        let mut socket = Self { stream, frames: FrameReader::new(), out, packet_id: 1 };
+        let mut socket = Self { stream, payload, frames: FrameReader::new(), out, packet_id: 1 };
         socket.out.extend_from_slice(&[0x10, 16, 0, 4, b'M', b'Q', b'T', b'T', 5, 2, 0, 60, 0, 0, 3]);
         socket.out.extend_from_slice(b"raw");
         socket.flush()?;
@@ -82,7 +85,7 @@ impl Socket {
 
     fn publish_qos0(&mut self, count: u64) -> Result<(), BenchError> {
         for _ in 0..count {
-            wire::put_publish(&mut self.out, SINK_TOPIC.as_bytes(), Delivery::Qos0, &[0], &PAYLOAD);
+            self.put(Delivery::Qos0)?;
             if self.out.len() >= WRITE_BLOCK {
                 self.flush()?;
             }
@@ -129,6 +132,19 @@ impl Socket {
         Ok(())
     }
 
+    /// Encodes a message; a large payload is written at once, without a copy.
+    #[inline]
+    fn put(&mut self, delivery: Delivery) -> Result<(), BenchError> {
+        let size = self.payload.len();
+        if size <= WRITE_BLOCK {
+            wire::put_publish(&mut self.out, SINK_TOPIC.as_bytes(), delivery, &[0], &self.payload);
+            return Ok(());
+        }
+        wire::put_publish_head(&mut self.out, SINK_TOPIC.as_bytes(), delivery, &[0], size);
+        self.flush()?;
+        self.stream.write_all(&self.payload).context("write")
+    }
+
     /// Writes what is due and a block of messages, as many as may be in flight.
     #[inline]
     fn send(
@@ -139,7 +155,7 @@ impl Socket {
     ) -> Result<(), BenchError> {
         while *unsent > 0 && *unacknowledged < IN_FLIGHT && self.out.len() < WRITE_BLOCK {
             let id = self.packet_id;
-            wire::put_publish(&mut self.out, SINK_TOPIC.as_bytes(), delivery(id), &[0], &PAYLOAD);
+            self.put(delivery(id))?;
             self.packet_id = id.checked_add(1).unwrap_or(1);
             *unsent -= 1;
             *unacknowledged += 1;
@@ -147,9 +163,9 @@ impl Socket {
         self.flush()
     }
 
-    fn receive(&mut self, qos: u8, count: u64) -> Result<(), BenchError> {
-        let filter = source_filter(qos, count);
-        self.subscribe(&filter, qos)?;
+    fn receive(&mut self, task: Task, count: u64) -> Result<(), BenchError> {
+        let filter = task.source_filter(count);
+        self.subscribe(&filter, task.qos)?;
         // One more than asked for: the message that says that all is done.
         let mut missing = count + 1;
         while missing > 0 {
@@ -202,7 +218,7 @@ impl Socket {
     }
 
     fn read(&mut self) -> Result<(), BenchError> {
-        match self.frames.fill(&self.stream).context("read")? {
+        match self.frames.fill(&mut self.stream).context("read")? {
             0 => Err(BenchError::Protocol("the server closed the connection")),
             _ => Ok(()),
         }
@@ -211,6 +227,6 @@ impl Socket {
     fn flush(&mut self) -> Result<(), BenchError> {
         self.stream.write_all(&self.out).context("write")?;
         self.out.clear();
-        Ok(())
+        self.stream.flush().context("write")
     }
 }

@@ -6,12 +6,14 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, QoS};
+use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, QoS, TlsConfiguration, Transport};
 
-use super::Threads;
+use super::{Threads, on_threads};
+use crate::certificates::{self, SERVER};
 use crate::error::BenchError;
+use crate::link::Link;
 use crate::task::{
-    ECHO_TOPIC, Measurement, PAYLOAD, RoundTrips, SINK_TOPIC, Task, barrier_topic, rate_since, source_filter,
+    ECHO_TOPIC, Measurement, PAYLOAD, RoundTrips, SINK_TOPIC, Task, barrier_topic, rate_since,
 };
 
 pub(super) const PATTERN: &str = "3.1.1, one thread; a task awaits publish() (room in a channel of 1,024) while \
@@ -19,32 +21,35 @@ pub(super) const PATTERN: &str = "3.1.1, one thread; a task awaits publish() (ro
 
 static MESSAGE: [u8; 64] = PAYLOAD;
 
+/// The largest packet in either direction.
+const LARGEST: usize = 4 << 20;
+
 /// Capacity of the channel between the client and its event loop; 10 to 10,000 made little difference.
 const REQUESTS: usize = 1024;
 
 pub(super) fn publish(task: Task) -> Result<Measurement, BenchError> {
     Threads::One.block_on(async {
-        let (client, mut events) = connect(task.port).await?;
-        publish_all(&client, &mut events, task.qos, task.warm_up()).await?;
+        let (client, mut events) = connect(task).await?;
+        publish_all(&client, &mut events, task, task.warm_up()).await?;
         let began = Instant::now();
-        publish_all(&client, &mut events, task.qos, task.count).await?;
+        publish_all(&client, &mut events, task, task.count).await?;
         Ok(rate_since(began, task.count))
     })
 }
 
 pub(super) fn receive(task: Task) -> Result<Measurement, BenchError> {
     Threads::One.block_on(async {
-        let (client, mut events) = connect(task.port).await?;
-        receive_all(&client, &mut events, task.qos, task.warm_up()).await?;
+        let (client, mut events) = connect(task).await?;
+        receive_all(&client, &mut events, task, task.warm_up()).await?;
         let began = Instant::now();
-        receive_all(&client, &mut events, task.qos, task.count).await?;
+        receive_all(&client, &mut events, task, task.count).await?;
         Ok(rate_since(began, task.count))
     })
 }
 
 pub(super) fn round_trip(task: Task) -> Result<Measurement, BenchError> {
     Threads::One.block_on(async {
-        let (client, mut events) = connect(task.port).await?;
+        let (client, mut events) = connect(task).await?;
         client.subscribe(ECHO_TOPIC, QoS::AtMostOnce).await.map_err(BenchError::client)?;
         until(&mut events, |packet| matches!(packet, Packet::SubAck(_))).await?;
         for _ in 0..task.warm_up() {
@@ -59,8 +64,14 @@ pub(super) fn round_trip(task: Task) -> Result<Measurement, BenchError> {
     })
 }
 
-async fn connect(port: u16) -> Result<(AsyncClient, EventLoop), BenchError> {
-    let mut options = MqttOptions::new("rumqttc", "127.0.0.1", port);
+async fn connect(task: Task) -> Result<(AsyncClient, EventLoop), BenchError> {
+    let host = if task.workload.link == Link::Tls { SERVER } else { "127.0.0.1" };
+    let mut options = MqttOptions::new("rumqttc", host, task.port);
+    if task.workload.link == Link::Tls {
+        let config = TlsConfiguration::Rustls(certificates::client(task.authority()?)?);
+        options.set_transport(Transport::tls_with_config(config));
+    }
+    options.set_max_packet_size(LARGEST, LARGEST);
     options.set_inflight(u16::MAX);
     let (client, mut events) = AsyncClient::new(options, REQUESTS);
     until(&mut events, |packet| matches!(packet, Packet::ConnAck(_))).await?;
@@ -70,22 +81,28 @@ async fn connect(port: u16) -> Result<(AsyncClient, EventLoop), BenchError> {
 async fn publish_all(
     client: &AsyncClient,
     events: &mut EventLoop,
-    qos: u8,
+    task: Task,
     count: u64,
 ) -> Result<(), BenchError> {
-    let level = level(qos);
     let publisher = client.clone();
     let publishing = tokio::spawn(async move {
-        for _ in 0..count {
-            publisher.publish(SINK_TOPIC, level, false, Bytes::from_static(&MESSAGE)).await?;
+        let each = publisher.clone();
+        let payload = task.payload();
+        match task.workload.threads {
+            None => publish_each(each, task.qos, payload, count).await?,
+            Some(threads) => {
+                let publish = move |share| publish_each(each.clone(), task.qos, payload.clone(), share);
+                on_threads(threads, count, publish).await?;
+            }
         }
-        if qos == 0 {
+        if task.qos == 0 {
             let topic = barrier_topic(count);
-            publisher.publish(topic, QoS::AtLeastOnce, false, Bytes::from_static(&MESSAGE)).await?;
+            let barrier = publisher.publish(topic, QoS::AtLeastOnce, false, Bytes::from_static(&MESSAGE));
+            barrier.await.map_err(BenchError::client)?;
         }
-        Ok::<_, rumqttc::ClientError>(())
+        Ok::<_, BenchError>(())
     });
-    let mut missing = if qos == 0 { 1 } else { count };
+    let mut missing = if task.qos == 0 { 1 } else { count };
     until(events, |packet| {
         if matches!(packet, Packet::PubAck(_) | Packet::PubComp(_)) {
             missing -= 1;
@@ -93,16 +110,24 @@ async fn publish_all(
         missing == 0
     })
     .await?;
-    publishing.await.map_err(BenchError::client)?.map_err(BenchError::client)
+    publishing.await.map_err(BenchError::client)?
+}
+
+async fn publish_each(client: AsyncClient, qos: u8, payload: Bytes, count: u64) -> Result<(), BenchError> {
+    for _ in 0..count {
+        let publish = client.publish_bytes(SINK_TOPIC, level(qos), false, payload.clone());
+        publish.await.map_err(BenchError::client)?;
+    }
+    Ok(())
 }
 
 async fn receive_all(
     client: &AsyncClient,
     events: &mut EventLoop,
-    qos: u8,
+    task: Task,
     count: u64,
 ) -> Result<(), BenchError> {
-    client.subscribe(source_filter(qos, count), level(qos)).await.map_err(BenchError::client)?;
+    client.subscribe(task.source_filter(count), level(task.qos)).await.map_err(BenchError::client)?;
     // One more than asked for: the message that says that all is done.
     let mut missing = count + 1;
     until(events, |packet| {
