@@ -1,0 +1,3 @@
+//! `scripted-broker`.
+
+fn main() {}
