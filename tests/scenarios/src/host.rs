@@ -8,7 +8,7 @@ mod report;
 pub(crate) use options::options;
 pub(crate) use reading::{
     acknowledgement, credentials, disconnect_options, error_named, filters, message, messages, reply,
-    seconds, stream_options, subscription_options, text,
+    seconds, stream_options, subscription_options, text, user_properties,
 };
 pub(crate) use report::{
     acknowledged, attempt, connected, error, event, granted, metrics, outcome_of_one, received, step,

@@ -5,6 +5,7 @@
 //! says. A host is an [`EngineStage`], the engine in virtual time, or any process that speaks with the command
 //! `scripted-broker`; the README tells how.
 
+mod client_player;
 mod compare;
 mod engine_stage;
 mod files;
@@ -13,12 +14,15 @@ mod packet;
 mod play;
 mod scenario;
 mod scram;
+mod socket_stage;
 mod stage;
 mod words;
 
+pub use client_player::play_with_client;
 pub use engine_stage::EngineStage;
 pub use files::scenarios;
 pub use play::{Failure, play};
 pub use scenario::{Act, BrokerAct, PacketWords, Scenario, ScenarioError, Step};
+pub use socket_stage::SocketStage;
 pub use stage::{Heard, Received, Stage};
 pub use words::Words;

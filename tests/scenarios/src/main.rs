@@ -1,3 +1,36 @@
-//! `scripted-broker`.
+//! `scripted-broker FILE` plays a scenario with a host on its standard streams, as the README tells: it tells the host
+//! what to do, is the broker that the host's client talks to, and judges. Ends with 0 when all went as the file says.
 
-fn main() {}
+use std::process::ExitCode;
+
+use polymqtt_scenarios::{Scenario, SocketStage, Stage, play};
+use serde_json::json;
+
+fn main() -> ExitCode {
+    let Some(file) = std::env::args().nth(1) else {
+        eprintln!("scripted-broker: say which scenario to play: scripted-broker FILE");
+        return ExitCode::FAILURE;
+    };
+    let read = std::fs::read_to_string(&file).map_err(|error| error.to_string());
+    let scenario = read.and_then(|text| Scenario::parse(&text).map_err(|error| error.to_string()));
+    let mut stage = SocketStage::new();
+    let played = match scenario {
+        Ok(Scenario { engine_only: Some(why), .. }) => {
+            stage.tell(&json!({ "end": "skipped", "why": why }));
+            return ExitCode::SUCCESS;
+        }
+        Ok(scenario) => play(&scenario, &mut stage).map_err(|failure| failure.to_string()),
+        Err(error) => Err(error),
+    };
+    match played {
+        Ok(()) => {
+            stage.tell(&json!({ "end": "passed" }));
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("{file}: {why}");
+            stage.tell(&json!({ "end": "failed", "why": why }));
+            ExitCode::FAILURE
+        }
+    }
+}

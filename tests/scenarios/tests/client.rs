@@ -1,3 +1,30 @@
 //! Every scenario that needs no virtual time, played by the Rust client against the scripted broker.
 
-fn main() {}
+use std::path::Path;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use polymqtt_scenarios::{Scenario, play_with_client, scenarios};
+
+/// They mostly wait: for times that a scenario names, and for each other's processes.
+const AT_ONCE: usize = 8;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_ONCE);
+    let files = match scenarios() {
+        Ok(files) => files,
+        Err(error) => {
+            eprintln!("the scenarios can't be read: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let trials = files.into_iter().map(|(name, path)| {
+        let scenario = std::fs::read_to_string(&path).ok().and_then(|text| Scenario::parse(&text).ok());
+        let engine_only = scenario.is_some_and(|scenario| scenario.engine_only.is_some());
+        let broker = Path::new(env!("CARGO_BIN_EXE_scripted-broker"));
+        Trial::test(name, move || play_with_client(broker, &path).map_err(Failed::from))
+            .with_ignored_flag(engine_only)
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
