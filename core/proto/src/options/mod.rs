@@ -80,7 +80,7 @@ pub enum OnSessionLost {
     /// twice.
     #[default]
     Resend,
-    /// Everything in flight ends indeterminate.
+    /// Everything in flight ends: QoS 1 as session lost, since sending it again may help; QoS 2 indeterminate.
     Fail,
 }
 
