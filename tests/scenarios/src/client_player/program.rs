@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
 use polymqtt::{Client, Delivery, Error, ErrorKind, Message, Request, Responder, Subscription};
 use serde_json::{Value, json};
@@ -25,13 +26,16 @@ pub(super) struct Program {
 #[derive(Default)]
 struct Things {
     client: Option<Client>,
-    subscriptions: BTreeMap<String, Rc<RefCell<Subscription>>>,
+    subscriptions: BTreeMap<String, Stream>,
     responders: BTreeMap<String, Rc<Mutex<Responder>>>,
     deliveries: BTreeMap<String, Delivery>,
     /// Each with the name of its stream.
     messages: BTreeMap<String, (Message, String)>,
     requests: BTreeMap<String, Request>,
 }
+
+/// A subscription until it is closed, also under a receive that waits.
+type Stream = Rc<RefCell<Option<Subscription>>>;
 
 type Shared = Rc<RefCell<Things>>;
 
@@ -103,7 +107,9 @@ impl Program {
         if what == "client" {
             things.client = None;
         }
-        things.subscriptions.remove(what);
+        if let Some(subscription) = things.subscriptions.remove(what) {
+            drop(subscription.take());
+        }
         things.responders.remove(what);
         things.deliveries.remove(what);
     }
@@ -141,17 +147,17 @@ async fn run(verb: &str, things: &Shared, fields: &Fields) -> Result<Value, Erro
         "subscribe" => {
             let subscription = subscribe(&client, fields)?.await?;
             let granted = host::granted(subscription.granted());
-            things.borrow_mut().subscriptions.insert(name, Rc::new(RefCell::new(subscription)));
+            things.borrow_mut().subscriptions.insert(name, stream(subscription));
             Ok(granted)
         }
         "declare" => keep(things, name, subscribe(&client, fields)?.declare()?),
         "unclaimed" => keep(things, name, client.unclaimed(host::stream_options(fields))?),
         "unsubscribe" => {
             let stream = host::text(fields, "stream").unwrap_or_default();
-            let subscription = things.borrow_mut().subscriptions.remove(&stream).and_then(Rc::into_inner);
             let subscription =
-                subscription.ok_or_else(|| unfit("there is no such stream that is not in use"))?;
-            let mut unsubscribe = subscription.into_inner().unsubscribe();
+                things.borrow_mut().subscriptions.remove(&stream).and_then(|stream| stream.take());
+            let subscription = subscription.ok_or_else(|| unfit("there is no such stream"))?;
+            let mut unsubscribe = subscription.unsubscribe();
             for (name, value) in host::user_properties(fields) {
                 unsubscribe = unsubscribe.user_property(&name, &value);
             }
@@ -166,13 +172,13 @@ async fn run(verb: &str, things: &Shared, fields: &Fields) -> Result<Value, Erro
             let things = things.borrow();
             let message = host::text(fields, "message").and_then(|name| things.messages.get(&name));
             let (message, stream) = message.ok_or_else(|| unfit("there is no such message"))?;
-            let subscription = things.subscriptions.get(stream).ok_or_else(|| unfit("its stream is gone"))?;
+            let subscription = things.subscriptions.get(stream).map(|stream| stream.borrow());
+            let subscription = subscription.as_ref().and_then(|subscription| subscription.as_ref());
+            let subscription = subscription.ok_or_else(|| unfit("its stream is gone"))?;
             match host::acknowledgement(fields)? {
-                answer if answer == polymqtt::Acknowledgement::default() => {
-                    subscription.borrow().ack(message)?;
-                }
-                answer => subscription.borrow().ack_with(message, answer)?,
-            }
+                answer if answer == polymqtt::Acknowledgement::default() => subscription.ack(message)?,
+                answer => subscription.ack_with(message, answer)?,
+            };
             Ok(json!({}))
         }
         "request" => {
@@ -235,7 +241,7 @@ fn subscribe<'a>(client: &'a Client, fields: &Fields) -> Result<polymqtt::Subscr
 }
 
 fn keep(things: &Shared, name: String, subscription: Subscription) -> Result<Value, Error> {
-    things.borrow_mut().subscriptions.insert(name, Rc::new(RefCell::new(subscription)));
+    things.borrow_mut().subscriptions.insert(name, stream(subscription));
     Ok(json!({}))
 }
 
@@ -252,13 +258,21 @@ async fn receive(things: &Shared, fields: &Fields, name: String) -> Result<Value
     }
     let subscription = things.borrow().subscriptions.get(&stream).cloned();
     let subscription = subscription.ok_or_else(|| unfit("there is no such stream"))?;
-    let message = poll_fn(|cx| subscription.borrow_mut().poll_recv(cx)).await?;
+    let message = poll_fn(|cx| match subscription.borrow_mut().as_mut() {
+        Some(subscription) => subscription.poll_recv(cx),
+        None => Poll::Ready(Ok(None)),
+    });
+    let message = message.await?;
     let Some(message) = message else {
         return Ok(json!({ "ended": true }));
     };
     let report = host::received(&message);
     things.borrow_mut().messages.insert(name, (message, stream));
     Ok(report)
+}
+
+fn stream(subscription: Subscription) -> Stream {
+    Rc::new(RefCell::new(Some(subscription)))
 }
 
 fn unfit(what: &str) -> Error {

@@ -12,6 +12,11 @@ use crate::words::Words;
 impl Play<'_> {
     /// Tells the host to do something; it answers when it likes.
     pub(super) fn command(&mut self, verb: &str, words: &Words, name: &str) -> Result<(), String> {
+        if matches!(verb, "drop" | "unsubscribe")
+            && let Some(closed) = words.positional.first().and_then(Value::as_str)
+        {
+            self.asks.remove(closed);
+        }
         let id = self.tell(verb, words, name)?;
         self.commands.insert(name.to_owned(), id);
         Ok(())
