@@ -85,7 +85,8 @@ impl Engine {
         let version = self.version();
         let plain = options.reason_string.is_none() && options.user_properties.is_empty();
         if version == Version::V311 && (options.with_will || options.session_expiry.is_some() || !plain) {
-            let what = "a DISCONNECT with will, session expiry, reason string or user properties needs MQTT 5";
+            let what =
+                "a DISCONNECT with will, session expiry, reason string or user properties needs MQTT 5";
             return Err(Error::new(ErrorKind::Unsupported, what));
         }
         let lasts = options.session_expiry.is_some_and(|expiry| expiry.as_secs() > 0);
