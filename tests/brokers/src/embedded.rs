@@ -1,6 +1,6 @@
 //! The broker of the crate `mqtt5`, in this process, its sessions in memory.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,6 +95,10 @@ impl Embedded {
     pub async fn kill(&mut self) {
         self.task.abort();
         let _aborted = (&mut self.task).await;
+        // Its listener ends with a task of its own.
+        while TcpListener::bind(("127.0.0.1", self.port)).is_err() {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Starts a [`Embedded::restartable`] broker again after [`Embedded::kill`], on the same port.
