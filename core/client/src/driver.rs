@@ -4,6 +4,9 @@
 //! writing happen without the lock, and independently of each other: a peer that reads nothing until its own write
 //! completes does not stop us.
 
+#[cfg(all(test, polymqtt_loom))]
+mod interleavings;
+
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};

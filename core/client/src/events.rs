@@ -1,11 +1,12 @@
 //! What happens to the connection, for those who listen.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use polymqtt_proto::engine::Event;
 
+use crate::sync::Mutex;
 use crate::wakes::Wakes;
 
 /// A listener that does not read loses the oldest events beyond these.

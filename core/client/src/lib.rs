@@ -54,6 +54,7 @@ mod room;
 mod shared;
 mod status;
 mod subscription;
+mod sync;
 mod trace;
 mod transport;
 mod unsubscribe;

@@ -1,7 +1,7 @@
 //! What handles and the driver share: one lock around the engine and everyone who waits for it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use tracing::Span;
 use crate::events::Listeners;
 use crate::operations::Operations;
 use crate::room::Room;
+use crate::sync::{Mutex, MutexGuard};
 use crate::trace::{Trace, Untold, client_span};
 use crate::wakes::Wakes;
 
@@ -122,13 +123,15 @@ impl Shared {
     pub(crate) fn close(&self, error: Error) {
         let mut wakes = Wakes::default();
         let now = self.now();
-        let poisoned = self.state.is_poisoned();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = &mut *state;
-        if !poisoned {
-            state.engine.close(now, error);
-            state.settle(&mut wakes);
-        }
+        let mut state = match self.state.lock() {
+            Ok(mut state) => {
+                state.engine.close(now, error);
+                state.settle(&mut wakes);
+                state
+            }
+            // What a panic has left of the engine is not asked any more.
+            Err(poisoned) => poisoned.into_inner(),
+        };
         state.operations.wakers().for_each(|waker| wakes.push(Some(waker)));
         state.room.drain().for_each(|waker| wakes.push(Some(waker)));
         state.listeners.close(&mut wakes);

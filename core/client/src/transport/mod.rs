@@ -1,6 +1,8 @@
 //! Byte streams to a server: dialling, and reading and writing whatever was dialled.
 
 mod dialling;
+#[cfg(all(test, polymqtt_loom))]
+pub(crate) mod obedient;
 mod opening;
 mod tcp;
 mod tls;
@@ -66,6 +68,8 @@ pub(crate) enum Transport {
     Unix(UnixStream),
     WebSocket(Box<WebSocket<TcpStream>>),
     SecureWebSocket(Box<WebSocket<TlsStream<TcpStream>>>),
+    #[cfg(all(test, polymqtt_loom))]
+    Obedient(obedient::Obedient),
 }
 
 /// The same call, whatever the stream is.
@@ -77,6 +81,8 @@ macro_rules! on_stream {
             Self::Unix($stream) => $call,
             Self::WebSocket($stream) => $call,
             Self::SecureWebSocket($stream) => $call,
+            #[cfg(all(test, polymqtt_loom))]
+            Self::Obedient($stream) => $call,
         }
     };
 }
