@@ -431,7 +431,9 @@ impl Future for Driver {
             };
             // Whatever came up since the turn had nobody to wake: look again before the rest.
             let writable = matches!(driver.link, Link::Open(_)) && driver.outgoing.is_empty();
-            let missed = state.engine.has_actions()
+            let ended = state.engine.is_ended() && matches!(driver.link, Link::None);
+            let missed = ended
+                || state.engine.has_actions()
                 || state.engine.has_questions()
                 || state.engine.has_unhandled()
                 || (writable && state.engine.has_transmit())

@@ -198,6 +198,15 @@ fn the_last_handle_ends_the_driver_whichever_it_is() {
 }
 
 #[test]
+fn a_client_that_never_connected_ends_too() {
+    in_every_order_of(prepared, |handle, driver| {
+        let driver = drive(driver);
+        drop(handle);
+        driver.join().unwrap();
+    });
+}
+
+#[test]
 fn who_waits_for_events_is_woken() {
     in_every_order(|handle, driver| {
         let mut events = handle.0.lock().unwrap().listeners.add();
