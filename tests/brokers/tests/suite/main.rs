@@ -19,6 +19,7 @@ mod cuts;
 mod declared;
 mod disconnecting;
 mod faults;
+mod full_streams;
 mod misbehaving_servers;
 mod observing;
 mod properties;
