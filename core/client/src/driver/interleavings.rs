@@ -11,7 +11,7 @@ use std::task::Waker;
 
 use loom::future::block_on;
 use loom::thread;
-use polymqtt_proto::engine::{Engine, Token};
+use polymqtt_proto::engine::{DisconnectOptions, Token};
 use polymqtt_proto::message::Message;
 use polymqtt_proto::options::{Options, QueueOptions};
 use polymqtt_proto::qos::QoS;
@@ -19,7 +19,7 @@ use polymqtt_proto::qos::QoS;
 use super::*;
 use crate::publish::{Delivery, Publish};
 use crate::shared::KeepConnected;
-use crate::subscription::Subscribe;
+use crate::subscription::{Operation, Subscribe};
 use crate::transport::obedient::Obedient;
 
 /// How often a thread may lose its turn where it could go on: enough to be between any two steps of another thread
@@ -192,6 +192,28 @@ fn the_last_handle_ends_the_driver_whichever_it_is() {
         let other = Arc::clone(&handle);
         let other = spawn(move || drop(other));
         drop(handle);
+        other.join().unwrap();
+        driver.join().unwrap();
+    });
+}
+
+async fn disconnect(handle: &KeepConnected) {
+    let (shared, now) = (&handle.0, handle.0.now());
+    let disconnect = shared.with(|state, _| {
+        let token = state.operations.start();
+        state.engine.disconnect(now, DisconnectOptions::default(), token).map(|()| token)
+    });
+    let token = disconnect.unwrap().unwrap();
+    Operation { shared, token }.wait().await.unwrap();
+}
+
+#[test]
+fn all_who_disconnect_learn_of_the_end() {
+    in_every_order(|handle, driver| {
+        let driver = drive(driver);
+        let other = Arc::clone(&handle);
+        let other = spawn(move || block_on(disconnect(&other)));
+        block_on(disconnect(&handle));
         other.join().unwrap();
         driver.join().unwrap();
     });
