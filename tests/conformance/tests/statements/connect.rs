@@ -121,14 +121,20 @@ fn pings_when_nothing_else_is_sent() {
 
 #[test]
 fn the_keep_alive_of_the_server_is_used_instead() {
-    let mut peer = Peer::accept(options().keep_alive(Duration::from_secs(100)), "20 _ 00 00 03 13 0005");
-    peer.pass(Duration::from_millis(5_100));
-    peer.expect(&["c0 00"]);
-    // One that switches it off, and one that switches it on.
-    let mut peer = Peer::accept(options().keep_alive(Duration::from_secs(5)), "20 _ 00 00 03 13 0000");
-    peer.pass(Duration::from_secs(100));
+    let granted = |ours: u64, servers: &str| {
+        let options = options().keep_alive(Duration::from_secs(ours));
+        Peer::accept(options, &format!("20 _ 00 00 03 13 {servers}"))
+    };
+    // A shorter one, a longer one, and one although we wanted none.
+    for (ours, servers, seconds) in [(100, "0005", 5), (5, "0064", 100), (0, "0005", 5)] {
+        let mut peer = granted(ours, servers);
+        peer.pass(Duration::from_secs(seconds) - Duration::from_millis(100));
+        peer.expect(&[]);
+        peer.pass(Duration::from_millis(200));
+        peer.expect(&["c0 00"]);
+    }
+    // And none although we wanted one.
+    let mut peer = granted(5, "0000");
+    peer.pass(Duration::from_secs(1000));
     peer.expect(&[]);
-    let mut peer = Peer::accept(options(), "20 _ 00 00 03 13 0005");
-    peer.pass(Duration::from_millis(5_100));
-    peer.expect(&["c0 00"]);
 }
