@@ -188,6 +188,26 @@ fn acknowledgements_leave_in_order_of_arrival() {
 }
 
 #[test]
+fn what_was_not_acknowledged_waits_for_the_server_to_send_it_again() {
+    for (first, again, ack) in [("32", "3a", "40"), ("34", "3c", "50")] {
+        let mut peer = Peer::connected();
+        let stream = subscribed_by_hand(&mut peer, "a");
+        peer.send(&format!("{first} _ 0001'a' 0007 00 'x'"));
+        let message = peer.receive(stream).unwrap();
+        peer.cut_and_accept(CONNACK_SESSION);
+        // The new connection knows of no such PUBLISH yet.
+        peer.engine.acknowledge(peer.now, &message);
+        peer.expect(&[]);
+        peer.send(&format!("{again} _ 0001'a' 0007 00 'x'"));
+        match peer.receive(stream) {
+            Some(message) if first == "32" => peer.engine.acknowledge(peer.now, &message),
+            other => assert!(first == "34" && other.is_none(), "{other:?}"),
+        }
+        peer.expect(&[&format!("{ack} 02 0007")]);
+    }
+}
+
+#[test]
 fn pubrels_follow_the_order_of_pubrecs() {
     let mut peer = Peer::connected();
     for payload in ["1", "2", "3"] {
