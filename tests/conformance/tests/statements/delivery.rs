@@ -74,6 +74,39 @@ fn what_is_not_acknowledged_is_sent_again_by_a_resumed_session_and_at_no_other_t
 }
 
 #[test]
+fn what_is_sent_again_goes_before_what_is_new() {
+    let mut peer = Peer::connected();
+    for payload in ["1", "2"] {
+        peer.publish(message("a", payload, Q1)).unwrap();
+    }
+    peer.sent();
+    peer.lose();
+    peer.publish(message("a", "3", Q1)).unwrap();
+    peer.cut_and_accept("20 _ 01 00 03 21 0001");
+    peer.publish(message("a", "4", Q1)).unwrap();
+    peer.expect(&["3a _ 0001'a' 0001 00 '1'"]);
+    for (ack, sent) in [
+        ("40 02 0001", "3a _ 0001'a' 0002 00 '2'"),
+        ("40 02 0002", "32 _ 0001'a' 0003 00 '3'"),
+        ("40 02 0003", "32 _ 0001'a' 0004 00 '4'"),
+    ] {
+        peer.send(ack);
+        peer.expect(&[sent]);
+    }
+}
+
+#[test]
+fn a_release_of_a_session_that_is_lost_is_not_sent_again() {
+    let mut peer = Peer::connected();
+    let token = peer.publish(message("a", "x", Q2)).unwrap();
+    peer.send("50 02 0001");
+    assert_eq!(peer.sent().len(), 2);
+    peer.cut_and_accept("20 03 00 00 00");
+    peer.expect(&[]);
+    assert_eq!(ended(&mut peer, token), Some(Err(ErrorKind::Indeterminate)));
+}
+
+#[test]
 fn what_was_refused_is_not_sent_again() {
     let mut peer = Peer::connected();
     peer.publish(message("a", "1", Q1)).unwrap();
