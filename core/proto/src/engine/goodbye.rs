@@ -20,7 +20,8 @@ pub struct DisconnectOptions {
     /// Whether the server is to publish the will all the same (v5, reason code 0x04); the default is not.
     pub with_will: bool,
     /// How long the server keeps the session from now on (v5, section 3.14.2.2.2); by default as the options of the
-    /// client say. Not for a session that was to end with its connection.
+    /// client say. Not for a session that was to end with its connection. Left out where the server would not take so
+    /// large a packet.
     pub session_expiry: Option<Duration>,
     /// Words for people (v5). Left out where the server would not take so large a packet.
     pub reason_string: Option<Utf8String>,
