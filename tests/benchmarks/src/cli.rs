@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::contenders::Contender;
+use crate::contenders::{Contender, Threads};
 use crate::error::{BenchError, Context};
 use crate::task::Task;
 use crate::workload::Workload;
-use crate::{report, runner, server};
+use crate::{idle, idle_report, report, runner, server};
 
 /// Measures MQTT clients side by side on loopback.
 #[derive(Parser)]
@@ -41,6 +41,9 @@ enum Role {
         #[arg(long)]
         authority: Option<PathBuf>,
     },
+    /// Hold idle connections and print as JSON what they take.
+    #[command(hide = true)]
+    HoldIdle { contender: Contender, port: u16, connections: usize },
 }
 
 /// What to measure and for how long.
@@ -63,6 +66,9 @@ struct Settings {
     /// Count no instructions: valgrind takes its time.
     #[arg(long)]
     no_instructions: bool,
+    /// Idle connections in one process.
+    #[arg(long, default_value_t = 10_000)]
+    connections: usize,
     /// Write everything that was measured to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -91,6 +97,10 @@ fn run(cli: Cli, allocations: Option<fn() -> u64>) -> Result<(), BenchError> {
             measured.allocations = allocations.map(|count| count());
             print(serde_json::to_string(&measured)?)
         }
+        Some(Role::HoldIdle { contender, port, connections }) => {
+            let idle = Threads::Many.block_on(idle::run(contender, port, connections))?;
+            print(serde_json::to_string(&idle)?)
+        }
         None => compare(cli.settings),
     }
 }
@@ -104,6 +114,7 @@ fn compare(settings: Settings) -> Result<(), BenchError> {
         messages: settings.messages,
         timeout: Duration::from_secs(settings.timeout),
         instructions: !settings.no_instructions,
+        connections: settings.connections,
     })?;
     for contender in Contender::value_variants() {
         if let Some(why) = contender.missing() {
@@ -116,13 +127,19 @@ fn compare(settings: Settings) -> Result<(), BenchError> {
         print(&comparison)?;
         comparisons.push(comparison);
     }
-    if comparisons.is_empty() {
+    let idle = idle_report::Comparison::of(&runner.measure_idle());
+    if let Some(idle) = &idle {
+        print(idle)?;
+    }
+    if comparisons.is_empty() && idle.is_none() {
         return Err(BenchError::NothingSelected);
     }
-    print(report::patterns(&comparisons))?;
+    if !comparisons.is_empty() {
+        print(report::patterns(&comparisons))?;
+    }
     if let Some(path) = settings.json {
         let file = File::create(path).context("create the JSON file")?;
-        serde_json::to_writer_pretty(file, &report::Report::new(runner.plan(), &comparisons))?;
+        serde_json::to_writer_pretty(file, &report::Report::new(runner.plan(), &comparisons, idle))?;
     }
     Ok(())
 }

@@ -7,6 +7,8 @@ mod cli;
 mod contenders;
 mod cost;
 mod error;
+mod idle;
+mod idle_report;
 mod link;
 mod report;
 mod runner;

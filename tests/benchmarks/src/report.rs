@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::contenders::Contender;
 use crate::cost::Cost;
+use crate::idle_report;
 use crate::runner::{Plan, Series};
 use crate::task::{Measurement, SOURCE_WINDOW};
 use crate::workload::{Exchange, Workload};
@@ -22,16 +23,22 @@ pub(crate) struct Report<'a> {
     /// Most QoS 1 messages that the source has in flight.
     source_window: u16,
     workloads: &'a [Comparison],
+    idle_connections: Option<idle_report::Comparison>,
 }
 
 impl<'a> Report<'a> {
-    pub(crate) fn new(plan: &Plan, workloads: &'a [Comparison]) -> Self {
+    pub(crate) fn new(
+        plan: &Plan,
+        workloads: &'a [Comparison],
+        idle_connections: Option<idle_report::Comparison>,
+    ) -> Self {
         Self {
             cores: thread::available_parallelism().map_or(0, usize::from),
             runs: plan.runs,
             seconds_per_run: plan.length.as_secs_f64(),
             source_window: SOURCE_WINDOW,
             workloads,
+            idle_connections,
         }
     }
 }
@@ -68,14 +75,14 @@ struct Row {
 
 /// A median and what lies around it.
 #[derive(Clone, Copy, Serialize)]
-struct Spread {
-    median: f64,
-    lowest: f64,
-    highest: f64,
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) lowest: f64,
+    pub(crate) highest: f64,
 }
 
 impl Spread {
-    fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_unstable_by(f64::total_cmp);
         let (lowest, highest) = (*values.first()?, *values.last()?);
@@ -167,11 +174,12 @@ impl fmt::Display for Row {
 }
 
 /// A number with about three digits.
-fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     match value {
         value if value >= 1e7 => format!("{:.1} M", value / 1e6),
         value if value >= 1e6 => format!("{:.2} M", value / 1e6),
-        value if value >= 1e3 => format!("{:.0} k", value / 1e3),
+        value if value >= 1e4 => format!("{:.0} k", value / 1e3),
+        value if value >= 1e3 => format!("{:.2} k", value / 1e3),
         value => format!("{value:.1}"),
     }
 }

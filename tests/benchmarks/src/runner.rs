@@ -15,6 +15,7 @@ use crate::certificates::Certificates;
 use crate::contenders::Contender;
 use crate::cost::{self, Cost};
 use crate::error::{BenchError, Context};
+use crate::idle::Idle;
 use crate::link::Link;
 use crate::server::READY;
 use crate::task::{Measurement, warm_up};
@@ -37,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) timeout: Duration,
     /// Whether to count instructions.
     pub(crate) instructions: bool,
+    /// Idle connections in one process.
+    pub(crate) connections: usize,
 }
 
 impl Plan {
@@ -48,13 +51,17 @@ impl Plan {
 
     fn contenders(&self, workload: Workload) -> impl Iterator<Item = Contender> {
         let wanted = move |contender: &Contender| {
-            let name = format!("{workload}/{contender}");
             if contender.missing().is_some() || !contender.does(workload) {
                 return false;
             }
-            self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter))
+            self.wants(&format!("{workload}/{contender}"))
         };
         Contender::value_variants().iter().copied().filter(wanted)
+    }
+
+    /// Whether something of that name is to be measured.
+    fn wants(&self, name: &str) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter))
     }
 }
 
@@ -64,6 +71,14 @@ pub(crate) struct Series {
     /// Position is the round: what has the same position was measured side by side.
     pub(crate) runs: Vec<Measurement>,
     pub(crate) cost: Cost,
+    /// Why there are no more runs.
+    pub(crate) failure: Option<BenchError>,
+}
+
+/// One contender's runs with idle connections.
+pub(crate) struct IdleSeries {
+    pub(crate) contender: Contender,
+    pub(crate) runs: Vec<Idle>,
     /// Why there are no more runs.
     pub(crate) failure: Option<BenchError>,
 }
@@ -132,6 +147,34 @@ impl Runner {
         entries.into_iter().map(|(_, series)| series).collect()
     }
 
+    /// Opens idle connections, contender by contender in turn.
+    pub(crate) fn measure_idle(&self) -> Vec<IdleSeries> {
+        let wanted =
+            |contender: &Contender| contender.idles() && self.plan.wants(&format!("idle/{contender}"));
+        let contenders = Contender::value_variants().iter().copied().filter(wanted);
+        let mut all: Vec<IdleSeries> =
+            contenders.map(|contender| IdleSeries { contender, runs: Vec::new(), failure: None }).collect();
+        for round in 1..=self.plan.runs {
+            for series in all.iter_mut().filter(|series| series.failure.is_none()) {
+                show_progress(format_args!("idle/{} {round} of {}", series.contender, self.plan.runs));
+                match self.idle(series.contender) {
+                    Ok(idle) => series.runs.push(idle),
+                    Err(error) => series.failure = Some(error),
+                }
+            }
+        }
+        show_progress(format_args!(""));
+        all
+    }
+
+    fn idle(&self, contender: Contender) -> Result<Idle, BenchError> {
+        let (port, connections) = (self.port.to_string(), self.plan.connections.to_string());
+        let mut command = Command::new(this_program()?);
+        command.args(["hold-idle", &contender.to_string(), &port, &connections]);
+        let (out, _) = self.output(command)?;
+        Ok(serde_json::from_str(&out)?)
+    }
+
     /// How many messages fill a run.
     fn calibrate(&self, contender: Contender, workload: Workload) -> Result<u64, BenchError> {
         if let Some(messages) = self.plan.messages(workload) {
@@ -195,6 +238,12 @@ impl Runner {
         if workload.link == Link::Tls {
             program.arg("--authority").arg(self.certificates.authority());
         }
+        let (out, err) = self.output(program)?;
+        Ok((serde_json::from_str(&out)?, err))
+    }
+
+    /// Runs a program to its end; gives what it said on standard output and standard error.
+    fn output(&self, mut program: Command) -> Result<(String, String), BenchError> {
         let mut child = program
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -216,7 +265,7 @@ impl Runner {
         };
         let status = child.wait().context("wait for a client")?;
         if status.success() {
-            Ok((serde_json::from_str(&out)?, err))
+            Ok((out, err))
         } else {
             let reason = err.trim().lines().last().unwrap_or("failed without a word");
             Err(BenchError::Child(reason.to_owned()))

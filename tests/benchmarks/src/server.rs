@@ -15,6 +15,7 @@ use std::thread;
 
 use crate::certificates;
 use crate::error::{BenchError, Context};
+use crate::idle;
 use crate::link::{self, Stream};
 use crate::source::Source;
 use crate::task::{BARRIER, PAYLOAD, SOURCE};
@@ -29,6 +30,7 @@ pub(crate) const READY: &str = "listening on port ";
 /// Serves until standard input ends, so that no server outlives the process that started it. `certificates` is the
 /// folder with what the server shows.
 pub(crate) fn run(certificates: &Path) -> Result<(), BenchError> {
+    idle::raise_file_limit()?;
     let tls = certificates::server(certificates)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind")?;
     let port = listener.local_addr().context("local address")?.port();

@@ -9,6 +9,7 @@ mod polymqtt_client;
 mod raw;
 mod rumqttc_client;
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::path::Path;
@@ -24,6 +25,9 @@ use crate::error::{BenchError, Context};
 use crate::link::Link;
 use crate::task::{Measurement, Task};
 use crate::workload::{Exchange, Workload};
+
+/// A connection that is kept open.
+pub(crate) type Held = Box<dyn Any + Send>;
 
 /// A client, or a way of using one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
@@ -84,6 +88,21 @@ impl Contender {
         }
     }
 
+    /// Whether it takes part where connections idle.
+    pub(crate) fn idles(self) -> bool {
+        matches!(self, Self::Rumqttc | Self::Mqtt5 | Self::Polymqtt)
+    }
+
+    /// Opens a connection that stays open until what is given is dropped.
+    pub(crate) async fn open(self, port: u16) -> Result<Held, BenchError> {
+        match self {
+            Self::Rumqttc => rumqttc_client::open(port).await,
+            Self::Mqtt5 => mqtt5_client::open(port).await,
+            Self::Polymqtt => polymqtt_client::open(port).await,
+            _ => Err(BenchError::Protocol("this contender does not idle")),
+        }
+    }
+
     /// Whether it can't be run here, and why.
     pub(crate) fn missing(self) -> Option<&'static str> {
         let missing = self == Self::Libmosquitto && self.program().is_none();
@@ -128,7 +147,7 @@ impl fmt::Display for Contender {
 }
 
 /// Which tokio runtime a client runs on: the one on which it is faster.
-enum Threads {
+pub(crate) enum Threads {
     /// `current_thread`.
     One,
     /// `multi_thread`, a worker a core.
@@ -136,7 +155,10 @@ enum Threads {
 }
 
 impl Threads {
-    fn block_on<T>(self, run: impl Future<Output = Result<T, BenchError>>) -> Result<T, BenchError> {
+    pub(crate) fn block_on<T>(
+        self,
+        run: impl Future<Output = Result<T, BenchError>>,
+    ) -> Result<T, BenchError> {
         let mut builder = match self {
             Self::One => Builder::new_current_thread(),
             Self::Many => Builder::new_multi_thread(),

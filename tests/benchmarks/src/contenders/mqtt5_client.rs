@@ -9,7 +9,7 @@ use std::time::Instant;
 use mqtt5::{ConnectOptions, MqttClient, QoS, SubscribeOptions};
 use tokio::sync::Notify;
 
-use super::Threads;
+use super::{Held, Threads};
 use crate::error::BenchError;
 use crate::task::{
     ECHO_TOPIC, Measurement, PAYLOAD, RoundTrips, SINK_TOPIC, Task, barrier_topic, rate_since,
@@ -59,6 +59,11 @@ pub(super) fn round_trip(task: Task) -> Result<Measurement, BenchError> {
         }
         Ok(trips.finish())
     })
+}
+
+/// A connection that idles.
+pub(super) async fn open(port: u16) -> Result<Held, BenchError> {
+    Ok(Box::new(connect(port).await?))
 }
 
 async fn connect(port: u16) -> Result<MqttClient, BenchError> {

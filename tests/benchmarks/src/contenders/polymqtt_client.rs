@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use polymqtt::{Client, Message, Options, Pem, QoS, TlsOptions, TopicName};
 
-use super::{Threads, on_threads};
+use super::{Held, Threads, on_threads};
 use crate::error::BenchError;
 use crate::link::Link;
 use crate::task::{
@@ -73,6 +73,12 @@ pub(super) fn round_trip(task: Task) -> Result<Measurement, BenchError> {
         }
         Ok(trips.finish())
     })
+}
+
+/// A connection that idles.
+pub(super) async fn open(port: u16) -> Result<Held, BenchError> {
+    let client = Client::connect(format!("mqtt://127.0.0.1:{port}")).await.map_err(BenchError::client)?;
+    Ok(Box::new(client))
 }
 
 async fn connect(task: Task) -> Result<Client, BenchError> {

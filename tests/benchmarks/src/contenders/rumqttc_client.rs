@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, QoS, TlsConfiguration, Transport};
 
-use super::{Threads, on_threads};
+use super::{Held, Threads, on_threads};
 use crate::certificates::{self, SERVER};
 use crate::error::BenchError;
 use crate::link::Link;
@@ -26,6 +26,9 @@ const LARGEST: usize = 4 << 20;
 
 /// Capacity of the channel between the client and its event loop; 10 to 10,000 made little difference.
 const REQUESTS: usize = 1024;
+
+/// The same of a client that idles.
+const IDLE_REQUESTS: usize = 10;
 
 pub(super) fn publish(task: Task) -> Result<Measurement, BenchError> {
     Threads::One.block_on(async {
@@ -62,6 +65,15 @@ pub(super) fn round_trip(task: Task) -> Result<Measurement, BenchError> {
         }
         Ok(trips.finish())
     })
+}
+
+/// A connection that idles.
+pub(super) async fn open(port: u16) -> Result<Held, BenchError> {
+    let (client, mut events) =
+        AsyncClient::new(MqttOptions::new("rumqttc", "127.0.0.1", port), IDLE_REQUESTS);
+    until(&mut events, |packet| matches!(packet, Packet::ConnAck(_))).await?;
+    tokio::spawn(async move { while events.poll().await.is_ok() {} });
+    Ok(Box::new(client))
 }
 
 async fn connect(task: Task) -> Result<(AsyncClient, EventLoop), BenchError> {
