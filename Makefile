@@ -19,7 +19,7 @@ test:
 	@scripts/test
 
 bench:
-	@scripts/bench
+	@scripts/bench $(ARGS)
 
 instructions:
 	@scripts/instructions $(ARGS)

@@ -1,5 +1,5 @@
 //! libmosquitto, the C library, in a program of its own: `libmosquitto/client.c`. MQTT 3.1.1, one thread, its loop
-//! called by hand: mosquitto_publish() writes by itself then, which was faster than the library's thread.
+//! called by hand: mosquitto_publish() writes by itself then.
 
 use std::path::Path;
 
