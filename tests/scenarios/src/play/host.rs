@@ -147,23 +147,25 @@ impl Play<'_> {
 
     pub(super) fn event(&mut self, kind: &str, fields: &Map<String, Value>) -> Result<(), String> {
         let mut passed = Vec::new();
+        let until = self.patience_ends();
         loop {
             while let Some(event) = self.events.pop_front() {
                 if event.get("event").is_some_and(|came| came == kind) {
                     return compare(&self.resolve_map(fields)?, &event)
                         .map_err(|what| format!("{what}, in {}", Value::Object(event)));
                 }
-                passed.push(Value::Object(event).to_string());
+                passed.push(event.get("event").map(ToString::to_string).unwrap_or_default());
             }
-            if !self.hear(self.stage.patience())? {
+            if !self.hear_until(until)? {
                 return Err(format!("no such event comes; others: {}", passed.join(", ")));
             }
         }
     }
 
     pub(super) fn asked(&mut self, what: &str, fields: &Map<String, Value>) -> Result<(), String> {
+        let until = self.patience_ends();
         while self.questions.is_empty() {
-            if !self.hear(self.stage.patience())? {
+            if !self.hear_until(until)? {
                 return Err("nothing is asked".to_owned());
             }
         }
@@ -181,8 +183,9 @@ impl Play<'_> {
 
     /// The outcome of a command, waited for.
     fn outcome(&mut self, id: u64) -> Result<Outcome, String> {
+        let until = self.patience_ends();
         while !self.outcomes.contains_key(&id) {
-            if !self.hear(self.stage.patience())? {
+            if !self.hear_until(until)? {
                 return Err("no outcome comes".to_owned());
             }
         }
@@ -193,13 +196,17 @@ impl Play<'_> {
     /// Listens to the host for this long.
     pub(super) fn listen(&mut self, during: Duration) -> Result<(), String> {
         let until = self.stage.clock() + during;
-        while self.hear(until.saturating_sub(self.stage.clock()))? {}
+        while self.hear_until(until)? {}
         Ok(())
     }
 
-    /// Takes the host's next line; whether there was one.
-    fn hear(&mut self, patience: Duration) -> Result<bool, String> {
-        let line = match self.stage.hear(patience) {
+    fn patience_ends(&self) -> Duration {
+        self.stage.clock() + self.stage.patience()
+    }
+
+    /// Takes the host's next line, waited for until then; whether there was one.
+    fn hear_until(&mut self, until: Duration) -> Result<bool, String> {
+        let line = match self.stage.hear(until.saturating_sub(self.stage.clock())) {
             Heard::Line(line) => line,
             Heard::Nothing => return Ok(false),
             Heard::Gone => return Err("the host is gone".to_owned()),
