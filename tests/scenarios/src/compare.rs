@@ -25,6 +25,7 @@ fn holds(said: &Value, came: &Value) -> bool {
         (Value::Array(said), Value::Array(came)) => {
             said.len() == came.len() && said.iter().zip(came).all(|(said, came)| holds(said, came))
         }
+        (Value::Array(said), came) => matches!(said.as_slice(), [said] if holds(said, came)),
         (said, Value::Array(came)) => matches!(came.as_slice(), [came] if holds(said, came)),
         (Value::String(said), Value::Number(came)) if said.contains("..") => {
             let bounds =

@@ -15,6 +15,7 @@ pub(crate) struct Server {
     password: String,
     iterations: u32,
     lies: bool,
+    pub(crate) only_challenges: bool,
 }
 
 /// An exchange, its challenge made.
@@ -26,12 +27,11 @@ pub(crate) struct Exchange {
 }
 
 impl Server {
-    /// `password`, `iterations` (4096) and `wrong_signature` (false) of a script's line.
+    /// `password`, `iterations` (4096), `wrong_signature` and `only_challenge` (false) of a script's line.
     pub(crate) fn from_fields(fields: &Map<String, Value>) -> Result<Self, String> {
-        if let Some(name) =
-            fields.keys().find(|name| !matches!(name.as_str(), "password" | "iterations" | "wrong_signature"))
-        {
-            return Err(format!("{name:?} is none of password, iterations, wrong_signature"));
+        let known = ["password", "iterations", "wrong_signature", "only_challenge"];
+        if let Some(name) = fields.keys().find(|name| !known.contains(&name.as_str())) {
+            return Err(format!("{name:?} is none of {}", known.join(", ")));
         }
         let password = fields.get("password").and_then(Value::as_str).ok_or("password= is missing")?;
         let iterations = fields.get("iterations").and_then(Value::as_u64).unwrap_or(4096);
@@ -39,6 +39,7 @@ impl Server {
             password: password.to_owned(),
             iterations: u32::try_from(iterations).map_err(|error| error.to_string())?,
             lies: fields.get("wrong_signature") == Some(&Value::Bool(true)),
+            only_challenges: fields.get("only_challenge") == Some(&Value::Bool(true)),
         })
     }
 

@@ -129,7 +129,7 @@ impl Fields {
 
     fn subscribe(&mut self, subscribe: &Subscribe) {
         self.put("packet_id", subscribe.packet_id.get());
-        let list = |value: fn(&_) -> Value| subscribe.filters.iter().map(value).collect::<Vec<Value>>();
+        let list = |value: fn(&_) -> Value| one_or_list(subscribe.filters.iter().map(value).collect());
         self.put("filter", list(|(filter, _)| filter.as_str().into()));
         self.put("qos", list(|(_, options)| json!(options.maximum_qos as u8)));
         self.put("no_local", list(|(_, options)| options.no_local.into()));
@@ -146,7 +146,7 @@ impl Fields {
     fn unsubscribe(&mut self, unsubscribe: &Unsubscribe) {
         self.put("packet_id", unsubscribe.packet_id.get());
         let filters = unsubscribe.filters.iter().map(|filter| Value::from(filter.as_str()));
-        self.put("filter", filters.collect::<Vec<_>>());
+        self.put("filter", one_or_list(filters.collect()));
         self.user_properties(&unsubscribe.user_properties);
     }
 
@@ -167,5 +167,13 @@ impl Fields {
         self.bytes("authentication_data", properties.authentication_data.as_ref());
         self.text("reason_string", properties.reason_string.as_ref());
         self.user_properties(&properties.user_properties);
+    }
+}
+
+/// Mostly there is one.
+fn one_or_list(mut values: Vec<Value>) -> Value {
+    match values.pop() {
+        Some(only) if values.is_empty() => only,
+        last => values.into_iter().chain(last).collect(),
     }
 }
