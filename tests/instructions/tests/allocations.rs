@@ -12,23 +12,14 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// Batches of the shorter run; the longer one has twice as many.
 const BATCHES: usize = 20;
 
-/// A buffer that bytes are read into, and that it is shared by the messages in it.
-const READ: usize = 2;
-
 /// The most that a batch may allocate.
 fn allowed(scenario: Scenario) -> usize {
     match scenario.name {
-        "encode-publish" | "decode-publish" | "encode-ack" | "decode-ack" => 0,
-        "publish-qos0" | "publish-topic-alias" => 0,
         // The topic, which comes as a borrowed text.
         "publish-new-topic" => BATCH,
-        "publish-qos1" => READ,
-        "publish-qos2" => 2 * READ,
-        "receive-qos0" | "receive-qos0-batches" | "receive-qos1" | "receive-qos1-batches" => READ,
         // What is known of messages until their PUBREL.
-        "receive-qos2" => 2 * READ + BATCH / 6,
-        "publish-qos1-one-by-one" | "receive-qos1-one-by-one" => BATCH * READ,
-        _ => READ,
+        "receive-qos2" => BATCH / 6,
+        _ => 0,
     }
 }
 
