@@ -74,6 +74,36 @@ fn a_thousand_reconnects_leave_nothing_behind() {
 }
 
 #[test]
+fn a_thousand_attempts_that_fail_leave_nothing_behind() {
+    for version in VERSIONS {
+        alone(bounded(&format!("MQTT {version}"), async {
+            let server = ScriptedServer::start().await;
+            let options = options(&server.url(), version).reconnect(at_once()).keep_trying(true);
+            let client = Client::connect(options).prepare().unwrap();
+            let serving = async {
+                let mut early = None;
+                // Two attempts each.
+                for round in 1..=500 {
+                    // Accepted and dropped at once, or in the middle of CONNACK.
+                    drop(server.accept().await);
+                    let mut peer = server.accept().await;
+                    assert_eq!(peer.packet().await.unwrap()[0], 0x10);
+                    match round {
+                        50 => early = Some(Held::now()),
+                        500 => Held::now().is_no_more_than(early.unwrap(), "after 1,000 attempts"),
+                        _ => {}
+                    }
+                    peer.send(&[0x20, 3]).await;
+                }
+                server.connected(version).await
+            };
+            let (_peer, started) = tokio::join!(serving, client.start());
+            started.unwrap();
+        }));
+    }
+}
+
+#[test]
 fn handshakes_of_tls_leave_nothing_behind_either() {
     alone(bounded("mqtts", async {
         let certificates = Certificates::default();
