@@ -2,7 +2,7 @@
 
 use super::stream::{Fill, StreamId, WhenStreamFull};
 use super::subscriptions::Subscriptions;
-use super::{Engine, Token};
+use super::{Completion, Engine, Token};
 use crate::codec::{Delivery, Frame, Publish, SubscriptionIdentifiers, UserProperties, Version};
 use crate::error::{Error, ErrorKind};
 use crate::message::Message;
@@ -258,7 +258,7 @@ impl Engine {
             self.metrics.dropped_incoming += 1;
             self.inbound.take(message.ack);
         }
-        self.withdraw_calls_of(id);
+        self.cancel_call_of(id);
         let subscriptions = std::mem::take(&mut stream.subscriptions);
         self.remove_subscriptions_of(id, &subscriptions)
     }
@@ -299,8 +299,15 @@ impl Engine {
         self.signal(id);
     }
 
-    /// A subscribe call whose stream is gone gives no completion any more.
-    fn withdraw_calls_of(&mut self, id: StreamId) {
-        self.subscriptions.calls.retain(|_, call| call.stream != id);
+    /// The stream of a subscribe call is closed before its outcome is known.
+    fn cancel_call_of(&mut self, id: StreamId) {
+        let calls = &mut self.subscriptions.calls;
+        let Some(number) = calls.iter().find(|(_, call)| call.stream == id).map(|(number, _)| *number) else {
+            return;
+        };
+        if let Some(call) = calls.remove(&number) {
+            let what = "the stream was closed before the server had answered SUBSCRIBE";
+            self.complete(call.token, Completion::Subscribed(Err(Error::new(ErrorKind::Cancelled, what))));
+        }
     }
 }

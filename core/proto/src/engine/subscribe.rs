@@ -103,7 +103,7 @@ impl Engine {
     }
 
     /// Closes a stream: its messages are acknowledged, and filters that no other stream has are unsubscribed; the
-    /// outcome is a [`Completion::Unsubscribed`].
+    /// outcome is a [`Completion::Unsubscribed`]. A subscribe call that still waits for the stream ends as cancelled.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] for user properties with version 3.1.1; the stream stays then.

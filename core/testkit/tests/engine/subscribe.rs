@@ -8,7 +8,7 @@ use polymqtt_proto::reason::ReasonCode;
 use polymqtt_testkit::model_broker::{AckPolicy, BrokerConfig};
 use polymqtt_testkit::world::{World, request};
 
-use crate::support::{Q0, Q1, Q2, broadcast, connected, connected_to, message, millis, options, secs};
+use crate::support::{Q0, Q1, Q2, broadcast, connected, connected_to, message, millis, options, secs, world};
 
 fn filters(filters: &[&str], qos: QoS) -> SubscribeRequest {
     let options = SubscriptionOptions { maximum_qos: qos, ..SubscriptionOptions::default() };
@@ -164,7 +164,7 @@ fn a_subscribe_without_a_connection_ends_by_its_timeout_too() {
 
 #[test]
 fn subscriptions_can_be_declared_before_connecting() {
-    let mut world = crate::support::world(options());
+    let mut world = world(options());
     let token = world.token();
     let stream = world.engine.subscribe(world.now, request("a", Q1), token).unwrap();
     world.connect().unwrap();
@@ -335,4 +335,26 @@ fn an_identifier_that_is_not_ours_does_not_hide_a_message() {
     // PUBLISH at QoS 0 to "a" with the subscription identifier 5, as of another program's subscription.
     world.broker.send_raw("c", &[0x30, 0x07, 0x00, 0x01, b'a', 0x02, 0x0b, 0x05, b'x']);
     assert_eq!(world.receive(stream).payload(), b"x");
+}
+
+#[test]
+fn a_stream_that_is_closed_before_its_suback_ends_the_subscribe_call() {
+    for closes in [true, false] {
+        let mut world = world(options());
+        let (subscribing, closing) = (world.token(), world.token());
+        let stream = world.engine.subscribe(world.now, request("a", Q1), subscribing).unwrap();
+        if closes {
+            world.engine.unsubscribe(world.now, stream, Vec::new(), closing).unwrap();
+        } else {
+            world.engine.release(world.now, stream);
+        }
+        let outcome = world.try_complete(subscribing);
+        assert!(
+            matches!(&outcome, Some(Completion::Subscribed(Err(error))) if error.kind() == ErrorKind::Cancelled),
+            "{outcome:?}"
+        );
+        world.connect().unwrap();
+        world.run_for(secs(60));
+        world.assert_clean();
+    }
 }
