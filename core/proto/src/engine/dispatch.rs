@@ -36,7 +36,8 @@ impl Engine {
         }
         while self.life.is_reading() && self.streams_have_room() {
             self.handle_frames(now);
-            if !self.unhandled.is_empty() {
+            // Of a connection that they ended nothing more is looked at: DISCONNECT was the last packet [MQTT-3.14.4-1].
+            if !self.unhandled.is_empty() || !self.life.is_reading() {
                 break;
             }
             match take_frames(buf, self.settings.maximum_packet_size) {

@@ -2,7 +2,7 @@
 //! then what the policy says.
 
 use bytes::Bytes;
-use polymqtt_proto::codec::Version;
+use polymqtt_proto::codec::{Disconnect, Packet, Version};
 use polymqtt_proto::engine::Event;
 use polymqtt_proto::error::ErrorKind;
 use polymqtt_proto::reason::ReasonCode;
@@ -97,6 +97,19 @@ fn in_any_pieces() {
             assert_eq!(world.broker.record().disconnects, [*reason], "{what}");
         }
     }
+}
+
+#[test]
+fn nothing_follows_disconnect_though_what_follows_the_bad_packet_is_bad_too() {
+    let mut world = connected(options().reconnect(None));
+    let sent = world.engine.metrics().bytes_sent;
+    // AUTH with reserved flags, then a remaining length longer than need be.
+    world.broker.send_raw("c", &[0xff, 0x00, 0xff, 0xff, 0x00]);
+    world.run_for(secs(3));
+    assert_eq!(world.broker.record().disconnects, [MALFORMED]);
+    let disconnect = Packet::Disconnect(Disconnect::with_reason(MALFORMED)).encoded_len(Version::V5) as u64;
+    assert_eq!(world.engine.metrics().bytes_sent - sent, disconnect);
+    world.assert_clean();
 }
 
 #[test]
