@@ -15,6 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use self::desk::Desk;
 use self::program::Program;
+use crate::socket_stage::Transport;
 
 /// No scenario takes as long.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -23,12 +24,13 @@ const LONGEST: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// What went otherwise than the scenario says.
-pub fn play_with_client(scripted_broker: &Path, scenario: &Path) -> Result<(), String> {
+pub fn play_with_client(scripted_broker: &Path, transport: Transport, scenario: &Path) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
         let broker = Command::new(scripted_broker)
+            .args((transport == Transport::WebSocket).then_some("--websocket"))
             .arg(scenario)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

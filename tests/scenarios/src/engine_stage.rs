@@ -77,7 +77,7 @@ impl Stage for EngineStage {
     }
 
     fn address(&mut self, server: &str) -> Result<String, String> {
-        Ok(format!("{server}.test:1883"))
+        Ok(if server == "unix" { "/unix.sock".to_owned() } else { format!("{server}.test:1883") })
     }
 
     fn accept(&mut self, server: &str, patience: Duration) -> bool {
@@ -172,7 +172,10 @@ impl EngineStage {
     }
 
     fn open(&mut self, server: &Server) {
-        let name = server.host().split('.').next().unwrap_or_default();
+        // A Unix domain socket has no host, but a path.
+        let host =
+            if server.host().is_empty() { server.path().trim_start_matches('/') } else { server.host() };
+        let name = host.split('.').next().unwrap_or_default();
         match name {
             "closed" => self.closed(Error::new(ErrorKind::Transport, "connection refused")),
             "nowhere" => self.closed(Error::new(ErrorKind::NameResolution, "the name is not known")),

@@ -23,6 +23,6 @@ pub use engine_stage::EngineStage;
 pub use files::scenarios;
 pub use play::{Failure, play};
 pub use scenario::{Act, BrokerAct, PacketWords, Scenario, ScenarioError, Step};
-pub use socket_stage::SocketStage;
+pub use socket_stage::{SocketStage, Transport};
 pub use stage::{Heard, Received, Stage};
 pub use words::Words;

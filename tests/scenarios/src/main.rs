@@ -3,17 +3,22 @@
 
 use std::process::ExitCode;
 
-use polymqtt_scenarios::{Scenario, SocketStage, Stage, play};
+use polymqtt_scenarios::{Scenario, SocketStage, Stage, Transport, play};
 use serde_json::json;
 
 fn main() -> ExitCode {
-    let Some(file) = std::env::args().nth(1) else {
-        eprintln!("scripted-broker: say which scenario to play: scripted-broker FILE");
-        return ExitCode::FAILURE;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (file, transport) = match arguments.as_slice() {
+        [file] => (file, Transport::Tcp),
+        [option, file] if option == "--websocket" => (file, Transport::WebSocket),
+        _ => {
+            eprintln!("scripted-broker: say which scenario to play: scripted-broker [--websocket] FILE");
+            return ExitCode::FAILURE;
+        }
     };
-    let read = std::fs::read_to_string(&file).map_err(|error| error.to_string());
+    let read = std::fs::read_to_string(file).map_err(|error| error.to_string());
     let scenario = read.and_then(|text| Scenario::parse(&text).map_err(|error| error.to_string()));
-    let mut stage = SocketStage::new();
+    let mut stage = SocketStage::new(transport);
     let played = match scenario {
         Ok(Scenario { engine_only: Some(why), .. }) => {
             stage.tell(&json!({ "end": "skipped", "why": why }));

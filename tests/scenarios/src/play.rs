@@ -164,6 +164,7 @@ impl<'a> Play<'a> {
             rest = behind;
         }
         resolved.push_str(rest);
-        Ok(Value::String(resolved))
+        let is_url = resolved.starts_with("mqtt://");
+        Ok(Value::String(if is_url { self.stage.url(resolved) } else { resolved }))
     }
 }

@@ -1,39 +1,46 @@
-//! A host in another process, and connections over TCP.
+//! A host in another process, and connections over real sockets.
+
+mod connection;
+mod server;
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::fmt;
+use std::io::{self, BufRead, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use serde_json::Value;
 
+use self::connection::Connection;
+use self::server::Server;
 use crate::stage::{Heard, Received, Stage};
 
 /// More than any machine needs for what is meant to come at once.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What the servers of a stage speak under MQTT; one that is called `unix` is a Unix domain socket all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Transport {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// WebSockets, for hosts that have nothing else.
+    WebSocket,
+}
+
 /// A stage whose host speaks on standard input and is spoken to on standard output.
-#[derive(Debug)]
 pub struct SocketStage {
+    transport: Transport,
     start: Instant,
     said: Receiver<Value>,
     servers: BTreeMap<String, Server>,
-    connection: Option<TcpStream>,
-}
-
-#[derive(Debug)]
-struct Server {
-    address: String,
-    /// `None` where nobody listens.
-    connections: Option<Receiver<TcpStream>>,
+    connection: Option<Connection>,
 }
 
 impl SocketStage {
     /// A stage that nobody is connected to.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(transport: Transport) -> Self {
         let (sender, said) = channel();
         std::thread::spawn(move || {
             for line in io::stdin().lock().lines().map_while(Result::ok) {
@@ -46,13 +53,13 @@ impl SocketStage {
                 }
             }
         });
-        Self { start: Instant::now(), said, servers: BTreeMap::new(), connection: None }
+        Self { transport, start: Instant::now(), said, servers: BTreeMap::new(), connection: None }
     }
 }
 
-impl Default for SocketStage {
-    fn default() -> Self {
-        Self::new()
+impl fmt::Debug for SocketStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocketStage").field("transport", &self.transport).finish_non_exhaustive()
     }
 }
 
@@ -84,77 +91,40 @@ impl Stage for SocketStage {
         if let Some(server) = self.servers.get(server) {
             return Ok(server.address.clone());
         }
-        let made =
-            Server::new(server).map_err(|error| format!("the server {server} can't listen: {error}"))?;
+        let made = Server::new(server, self.transport);
+        let made = made.map_err(|error| format!("the server {server} can't listen: {error}"))?;
         let address = made.address.clone();
         self.servers.insert(server.to_owned(), made);
         Ok(address)
     }
 
+    fn url(&self, url: String) -> String {
+        match url.strip_prefix("mqtt://").filter(|_| self.transport == Transport::WebSocket) {
+            Some(server) => format!("ws://{server}/mqtt"),
+            None => url,
+        }
+    }
+
     fn accept(&mut self, server: &str, patience: Duration) -> bool {
-        let connections = self.servers.get(server).and_then(|server| server.connections.as_ref());
-        let Some(Ok(connection)) = connections.map(|connections| connections.recv_timeout(patience)) else {
-            return false;
-        };
-        self.connection = Some(connection);
-        true
+        let connection = self.servers.get(server).and_then(|server| server.accept(patience));
+        let accepted = connection.is_some();
+        if accepted {
+            self.connection = connection;
+        }
+        accepted
     }
 
     fn read(&mut self, patience: Duration) -> Received {
-        let Some(connection) = &mut self.connection else {
-            return Received::Nothing;
-        };
-        // A timeout of zero would be none.
-        let patience = patience.max(Duration::from_millis(1));
-        let mut buffer = vec![0; 64 * 1024];
-        let read = connection.set_read_timeout(Some(patience)).and_then(|()| connection.read(&mut buffer));
-        match read {
-            Ok(0) => Received::Closed,
-            Ok(length) => {
-                buffer.truncate(length);
-                Received::Bytes(Bytes::from(buffer))
-            }
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                Received::Nothing
-            }
-            Err(_reset) => Received::Closed,
-        }
+        self.connection.as_mut().map_or(Received::Nothing, |connection| connection.read(patience))
     }
 
     fn write(&mut self, bytes: &[u8]) {
         if let Some(connection) = &mut self.connection {
-            // That the client is gone shows when it is read from.
-            let _gone = connection.write_all(bytes);
+            connection.write(bytes);
         }
     }
 
     fn close(&mut self) {
         self.connection = None;
-    }
-}
-
-impl Server {
-    fn new(name: &str) -> io::Result<Self> {
-        if name == "nowhere" {
-            return Ok(Self { address: "nowhere.invalid:1883".to_owned(), connections: None });
-        }
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let port = listener.local_addr()?.port();
-        // A redirect to another host is not a redirect to another port.
-        let host = if name == "b" { "localhost" } else { "127.0.0.1" };
-        let address = format!("{host}:{port}");
-        if name == "closed" {
-            return Ok(Self { address, connections: None });
-        }
-        let (sender, connections) = channel();
-        std::thread::spawn(move || {
-            for connection in listener.incoming().map_while(Result::ok) {
-                let delayed = connection.set_nodelay(true);
-                if delayed.is_err() || sender.send(connection).is_err() {
-                    return;
-                }
-            }
-        });
-        Ok(Self { address, connections: Some(connections) })
     }
 }

@@ -26,6 +26,11 @@ pub trait Stage {
     /// Why it can't listen.
     fn address(&mut self, server: &str) -> Result<String, String>;
 
+    /// The URL by which what a scenario names `mqtt://...` is reached.
+    fn url(&self, url: String) -> String {
+        url
+    }
+
     /// Takes the next connection to this server, waited for this long: from then on it is the one that is read and
     /// written. Whether one came.
     fn accept(&mut self, server: &str, patience: Duration) -> bool;

@@ -1,10 +1,11 @@
-//! Every scenario that needs no virtual time, played by the Rust client against the scripted broker.
+//! Every scenario that needs no virtual time, played by the Rust client against the scripted broker:
+//! over TCP, and over WebSockets.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use polymqtt_scenarios::{Scenario, play_with_client, scenarios};
+use polymqtt_scenarios::{Scenario, Transport, play_with_client, scenarios};
 
 /// They mostly wait: for times that a scenario names, and for each other's processes.
 const AT_ONCE: usize = 8;
@@ -19,12 +20,15 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let trials = files.into_iter().map(|(name, path)| {
-        let scenario = std::fs::read_to_string(&path).ok().and_then(|text| Scenario::parse(&text).ok());
-        let engine_only = scenario.is_some_and(|scenario| scenario.engine_only.is_some());
-        let broker = Path::new(env!("CARGO_BIN_EXE_scripted-broker"));
-        Trial::test(name, move || play_with_client(broker, &path).map_err(Failed::from))
-            .with_ignored_flag(engine_only)
-    });
+    let over = |transport: Transport, prefix: &'static str| {
+        files.iter().map(move |(name, path)| {
+            let scenario = std::fs::read_to_string(path).ok().and_then(|text| Scenario::parse(&text).ok());
+            let engine_only = scenario.is_some_and(|scenario| scenario.engine_only.is_some());
+            let (broker, path) = (Path::new(env!("CARGO_BIN_EXE_scripted-broker")), path.clone());
+            let trial = move || play_with_client(broker, transport, &path).map_err(Failed::from);
+            Trial::test(format!("{prefix}{name}"), trial).with_ignored_flag(engine_only)
+        })
+    };
+    let trials = over(Transport::Tcp, "").chain(over(Transport::WebSocket, "websocket/"));
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
