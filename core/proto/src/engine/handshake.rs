@@ -176,7 +176,7 @@ impl Engine {
     /// back what it took.
     fn resume(&mut self) {
         self.subscriptions.session_resumed();
-        let released = self.slots.in_order(|state| matches!(state, SlotState::Released));
+        let released = self.slots.in_order(|state| matches!(state, SlotState::Released(_)));
         let published = self.slots.in_order(|state| matches!(state, SlotState::Publish { .. }));
         if let Some(connection) = &mut self.connection {
             if !Mutant::PubrelNotCountedOnResume.is_active() {

@@ -6,6 +6,7 @@ use super::queue::Queued;
 use super::{Engine, Token};
 use crate::message::Message;
 use crate::qos::{PacketId, QoS};
+use crate::reason::ReasonCode;
 use crate::session::{Record, SlotState};
 use crate::time::Timestamp;
 
@@ -78,7 +79,7 @@ impl Engine {
             self.life.restored = true;
         }
         for packet_id in released {
-            self.slots.restore(packet_id, SlotState::Released);
+            self.slots.restore(packet_id, SlotState::Released(ReasonCode::Success));
         }
         for packet_id in retired {
             self.slots.restore(packet_id, SlotState::Retired);
@@ -99,7 +100,7 @@ impl Engine {
     pub fn snapshot(&self) -> Vec<Record> {
         let mut records = vec![Record::ClientId(self.client_id.clone())];
         records.extend(self.inbound.taken_ids().map(Record::Taken));
-        let released = self.slots.in_order(|state| matches!(state, SlotState::Released));
+        let released = self.slots.in_order(|state| matches!(state, SlotState::Released(_)));
         records.extend(released.into_iter().map(Record::Received));
         let retired = self.slots.in_order(|state| matches!(state, SlotState::Retired));
         records.extend(retired.into_iter().map(Record::Retired));

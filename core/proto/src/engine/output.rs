@@ -70,7 +70,7 @@ pub enum Completion {
 /// The server's acknowledgement of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishAck {
-    /// [`ReasonCode::Success`], or [`ReasonCode::NoMatchingSubscribers`] where the server tells (section 3.4.2.1).
+    /// [`ReasonCode::Success`], or [`ReasonCode::NoMatchingSubscribers`] where the server tells (sections 3.4.2.1, 3.5.2.1).
     pub reason_code: ReasonCode,
     /// What came with it (v5 only).
     pub properties: Option<Box<AckProperties>>,

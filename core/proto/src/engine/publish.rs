@@ -315,7 +315,7 @@ impl Engine {
                 return Ok(());
             }
             SlotState::Publish { message, .. } if message.qos == QoS::ExactlyOnce => {
-                self.slots.release(id);
+                self.slots.release(id, ack.reason_code);
                 if Mutant::QuotaReturnedOnPubrec.is_active()
                     && let Some(connection) = &mut self.connection
                 {
@@ -327,7 +327,7 @@ impl Engine {
                     self.request_published(self.slots.token(id), Completion::Published(Ok(ack)));
                 }
             }
-            SlotState::Released => {}
+            SlotState::Released(_) => {}
             SlotState::Free if refused => return Ok(()),
             SlotState::Free => {
                 self.put_ack(PacketType::PubRel, &Ack::with_reason(id, ReasonCode::PacketIdentifierNotFound));
@@ -343,10 +343,10 @@ impl Engine {
     /// PUBCOMP [MQTT-4.3.3-5].
     pub(super) fn handle_pubcomp(&mut self, ack: Ack) -> Result<(), Error> {
         match self.slots.state(ack.packet_id) {
-            SlotState::Released => {
+            SlotState::Released(received) => {
                 // The server not knowing the identifier any more means that it had released it before.
                 let reason = match ack.reason_code {
-                    ReasonCode::PacketIdentifierNotFound => ReasonCode::Success,
+                    ReasonCode::Success | ReasonCode::PacketIdentifierNotFound => *received,
                     other => other,
                 };
                 self.finish(ack.packet_id, outcome(reason, ack.properties));

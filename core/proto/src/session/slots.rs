@@ -6,6 +6,7 @@ use crate::engine::Token;
 use crate::message::Message;
 use crate::mutant::Mutant;
 use crate::qos::{PacketId, QoS};
+use crate::reason::ReasonCode;
 
 /// Identifiers that rest before they are used again, so that a late duplicate of an acknowledgement misses the next
 /// operation.
@@ -44,8 +45,8 @@ pub(crate) enum SlotState {
         /// Its number in the journal, 0 where it has none.
         number: u64,
     },
-    /// A PUBREL that waits for PUBCOMP.
-    Released,
+    /// A PUBREL that waits for PUBCOMP, with what PUBREC said: success, or that nobody subscribes.
+    Released(ReasonCode),
     /// A QoS 2 PUBLISH that was sent and can't be sent again. Nobody waits for it; but the server may have it, and would
     /// take the next message with this identifier for the same one for as long as the session lasts.
     Retired,
@@ -58,18 +59,18 @@ pub(crate) enum SlotState {
 impl SlotState {
     /// Whether it belongs to a message, in whatever stage.
     pub(crate) fn is_publish(&self) -> bool {
-        matches!(self, Self::Publish { .. } | Self::Released | Self::Retired)
+        matches!(self, Self::Publish { .. } | Self::Released(_) | Self::Retired)
     }
 
     /// Whether it is a message whose acknowledgement is still to come.
     pub(crate) fn is_under_way(&self) -> bool {
-        matches!(self, Self::Publish { .. } | Self::Released)
+        matches!(self, Self::Publish { .. } | Self::Released(_))
     }
 
     fn is_exactly_once(&self) -> bool {
         match self {
             Self::Publish { message, .. } => message.qos() == QoS::ExactlyOnce,
-            Self::Released => true,
+            Self::Released(_) => true,
             _ => false,
         }
     }
@@ -157,10 +158,10 @@ impl Slots {
     }
 
     /// PUBREC arrived: the message is the server's now, a PUBREL takes its place and its turn.
-    pub(crate) fn release(&mut self, id: PacketId) -> Option<Message> {
+    pub(crate) fn release(&mut self, id: PacketId, received: ReasonCode) -> Option<Message> {
         let sequence = self.sequence();
         let slot = self.slots.get_mut(index_of(id))?;
-        match std::mem::replace(&mut slot.state, SlotState::Released) {
+        match std::mem::replace(&mut slot.state, SlotState::Released(received)) {
             SlotState::Publish { message, .. } => {
                 if !Mutant::PubrelOrderByPublish.is_active() {
                     slot.sequence = sequence;
@@ -249,10 +250,10 @@ mod tests {
     #[test]
     fn a_freed_identifier_rests_before_it_is_used_again() {
         let mut slots = Slots::default();
-        let first = slots.insert(Token(1), SlotState::Released).unwrap();
+        let first = slots.insert(Token(1), SlotState::Released(ReasonCode::Success)).unwrap();
         slots.remove(first);
         for n in 0..RESTING {
-            let id = slots.insert(Token(2), SlotState::Released).unwrap();
+            let id = slots.insert(Token(2), SlotState::Released(ReasonCode::Success)).unwrap();
             assert_ne!(id, first, "after {n}");
             slots.remove(id);
         }
@@ -261,20 +262,21 @@ mod tests {
     #[test]
     fn all_identifiers_can_be_in_use_and_none_twice() {
         let mut slots = Slots::default();
-        let mut ids: Vec<u16> =
-            (0..65_535).map(|_| slots.insert(Token(1), SlotState::Released).unwrap().get()).collect();
+        let mut ids: Vec<u16> = (0..65_535)
+            .map(|_| slots.insert(Token(1), SlotState::Released(ReasonCode::Success)).unwrap().get())
+            .collect();
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), 65_535);
-        assert!(slots.insert(Token(1), SlotState::Released).is_err());
+        assert!(slots.insert(Token(1), SlotState::Released(ReasonCode::Success)).is_err());
         slots.remove(PacketId::new(77).unwrap());
-        assert_eq!(slots.insert(Token(1), SlotState::Released).unwrap().get(), 77);
+        assert_eq!(slots.insert(Token(1), SlotState::Released(ReasonCode::Success)).unwrap().get(), 77);
     }
 
     #[test]
     fn removing_twice_frees_once() {
         let mut slots = Slots::default();
-        let id = slots.insert(Token(1), SlotState::Released).unwrap();
+        let id = slots.insert(Token(1), SlotState::Released(ReasonCode::Success)).unwrap();
         assert!(slots.remove(id).is_some());
         assert!(slots.remove(id).is_none());
         assert_eq!(slots.len(), 0);
@@ -286,7 +288,7 @@ mod tests {
         let publish = || SlotState::Publish { number: 0, message: Message::new("a", "").unwrap() };
         let first = slots.insert(Token(1), publish()).unwrap();
         let second = slots.insert(Token(2), publish()).unwrap();
-        slots.release(first);
+        slots.release(first, ReasonCode::Success);
         assert_eq!(slots.in_order(|_| true), [second, first]);
     }
 }
