@@ -15,6 +15,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
+use polymqtt_proto::codec::missing;
 use polymqtt_proto::engine::{Action, Answer, Engine, RequestId, Transmit};
 use polymqtt_proto::error::{Error, ErrorKind};
 use polymqtt_proto::time::Timestamp;
@@ -481,9 +482,23 @@ fn read_some(
     cx: &mut Context<'_>,
     inbox: &mut BytesMut,
 ) -> Poll<io::Result<usize>> {
-    inbox.reserve(READ_SIZE);
+    make_room_to_read(inbox);
     let reading = pin!(transport.read_buf(inbox));
     reading.poll(cx)
+}
+
+/// A large packet is read to where it stays: growing step by step copied each MiB twice. What its length promises is
+/// believed for eight times of what has come, so that bytes cost memory and promises don't.
+fn make_room_to_read(inbox: &mut BytesMut) {
+    let spare = inbox.capacity() - inbox.len();
+    match missing(inbox) {
+        Some(missing) if missing > READ_SIZE / 2 => {
+            inbox.reserve(missing.min(8 * inbox.len()).max(READ_SIZE));
+        }
+        // The rest of a large one.
+        Some(missing) if missing <= spare && inbox.len() >= READ_SIZE => {}
+        _ => inbox.reserve(READ_SIZE),
+    }
 }
 
 fn lost(what: &str) -> Error {
