@@ -1,11 +1,12 @@
 # The commands of this project. Each installs what it lacks (on Debian), so that a fresh machine needs Rust only.
 
-.PHONY: help demo example-rust test bench instructions
+.PHONY: help demo example-rust test fuzz bench instructions
 
 help:
 	@echo "make demo          readings of this machine, live, through polymqtt and its embedded broker"
 	@echo "make example-rust  a service that answers requests, with all that it needs"
 	@echo "make test          every check and every test"
+	@echo "make fuzz          looks for bytes that break a promise; ARGS='600 engine': for so many seconds, that target"
 	@echo "make bench         the benchmarks"
 	@echo "make instructions  instructions a message of the engine, beside those that are kept"
 
@@ -17,6 +18,9 @@ example-rust:
 
 test:
 	@scripts/test
+
+fuzz:
+	@scripts/fuzz $(ARGS)
 
 bench:
 	@scripts/bench $(ARGS)
