@@ -14,6 +14,7 @@
 //! without a connection, an unknown token) is ignored; nothing panics.
 
 mod acknowledge;
+mod acknowledged;
 mod authenticate;
 mod awaited;
 mod backoff;
