@@ -1,8 +1,8 @@
 //! The engine as it lives: any host, any program and any server, however hostile.
 //!
-//! The bytes are read as a [`Program`]: options, then steps of the program that uses the engine, of its host, of time,
+//! The bytes are read as a `Program`: options, then steps of the program that uses the engine, of its host, of time,
 //! and of a server that knows the protocol well enough to break it anywhere. After each step the engine is drained, and
-//! what it says is looked at: [`Peer`] reads what the server gets, [`Host`] what the program gets. In the end every
+//! what it says is looked at: `Peer` reads what the server gets, `Host` what the program gets. In the end every
 //! operation must have ended, exactly once.
 
 mod host;
@@ -13,8 +13,6 @@ mod server;
 use arbitrary::{Arbitrary, Unstructured};
 
 use self::host::Host;
-#[cfg(doc)]
-use self::peer::Peer;
 use self::program::Program;
 
 /// Plays the program that these bytes stand for.
