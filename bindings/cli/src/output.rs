@@ -60,9 +60,10 @@ impl<W: Write> Output<W> {
     }
 }
 
-/// Writes a line to standard error; who closed that does not want it.
+/// Writes a line to standard error; who closed that does not want it. In one piece: standard error is not buffered, and
+/// the process may end, or another one write there, between two.
 pub(crate) fn note(line: impl fmt::Display) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Completes once nobody reads standard output any more, so that `polymqtt sub | head -n 1` ends without waiting for
