@@ -31,8 +31,8 @@ const BATCH: usize = 256;
 /// (subscriptions count) disconnects in order.
 #[derive(Debug, Clone)]
 pub struct Client {
-    handle: Arc<KeepConnected>,
-    wait_for_room: bool,
+    pub(crate) handle: Arc<KeepConnected>,
+    pub(crate) wait_for_room: bool,
 }
 
 impl Client {

@@ -25,7 +25,6 @@ use tokio::time::Sleep;
 use crate::asking::Asking;
 use crate::connect::Hooks;
 use crate::packet_trace::PacketTrace;
-use crate::publish::make_room;
 use crate::shared::Shared;
 use crate::trace::Trace;
 use crate::transport::{Connector, Transport};
@@ -160,7 +159,7 @@ impl Driver {
         }
         state.settle(&mut self.wakes);
         self.trace.take(&mut state.untold);
-        make_room(&state, &mut self.wakes);
+        state.make_room(&mut self.wakes);
         let turn = Turn {
             reading: state.engine.wants_read(),
             deadline: state.engine.deadline(),

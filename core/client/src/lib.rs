@@ -40,6 +40,7 @@
 mod asking;
 mod authenticator;
 pub mod blocking;
+pub mod bridged;
 mod client;
 mod connect;
 mod credentials;

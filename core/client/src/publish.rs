@@ -18,7 +18,6 @@ use polymqtt_proto::time::Timestamp;
 
 use crate::room::Ticket;
 use crate::shared::{Shared, State};
-use crate::wakes::Wakes;
 
 /// A message being put together by [`Client::publish`](crate::Client::publish): set what differs from the defaults,
 /// then await it, or [`enqueue`](Publish::enqueue) it.
@@ -279,7 +278,7 @@ impl Delivery {
         // Closed: the operation has ended.
         let _closed = shared.with(|state, wakes| {
             if state.engine.cancel(now, *token) {
-                make_room(state, wakes);
+                state.make_room(wakes);
             }
         });
     }
@@ -364,13 +363,6 @@ pub(crate) fn accept_batch(
 #[inline]
 pub(crate) fn time_for(shared: &Shared, message: &Message, timeout: Option<Duration>) -> Timestamp {
     if timeout.is_some() || message.properties().is_some() { shared.now() } else { Timestamp::ZERO }
-}
-
-/// Wakes whoever is first in line when there is room again.
-pub(crate) fn make_room(state: &State, wakes: &mut Wakes) {
-    if state.engine.has_room() {
-        wakes.push(state.room.first());
-    }
 }
 
 fn text(option: &str, value: &str) -> Result<Utf8String, Error> {

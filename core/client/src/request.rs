@@ -15,7 +15,7 @@ use polymqtt_proto::time::Timestamp;
 use polymqtt_proto::topic::{TopicError, TopicName};
 
 use crate::client::Client;
-use crate::publish::{Accepting, Publish, make_room};
+use crate::publish::{Accepting, Publish};
 use crate::shared::{Shared, State};
 
 /// How long an answer may take unless the request says otherwise.
@@ -155,7 +155,7 @@ impl Drop for Waiting<'_> {
         let _closed = self.shared.with(|state, wakes| {
             state.operations.forget(self.token);
             state.engine.forget_request(now, self.token);
-            make_room(state, wakes);
+            state.make_room(wakes);
         });
     }
 }

@@ -10,6 +10,7 @@ use polymqtt_proto::error::{Error, ErrorKind};
 use polymqtt_proto::time::Timestamp;
 use tracing::Span;
 
+use crate::bridged::{Gathering, News};
 use crate::events::Listeners;
 use crate::operations::Operations;
 use crate::room::Room;
@@ -36,6 +37,8 @@ pub(crate) struct State {
     pub(crate) room: Room,
     pub(crate) listeners: Listeners,
     pub(crate) untold: Untold,
+    /// Where a bridge takes the outcomes instead of operations, receivers and listeners.
+    pub(crate) gathering: Option<Box<Gathering>>,
     /// Receivers that found their stream empty.
     receivers: BTreeMap<StreamId, Waker>,
     /// The driver, when it has nothing to do.
@@ -59,6 +62,7 @@ impl Shared {
             room: Room::default(),
             listeners: Listeners::default(),
             untold: Untold::default(),
+            gathering: None,
             receivers: BTreeMap::new(),
             parked: None,
         };
@@ -119,6 +123,14 @@ impl Shared {
         trace.take(&mut state.untold);
     }
 
+    /// What has gathered for a bridge, even where a panic has ended the client.
+    pub(crate) fn take_news(&self, news: &mut News) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(gathering) = &mut state.gathering {
+            gathering.take(news);
+        }
+    }
+
     /// There is no driver any more: everyone who waits, and who will, learns it.
     pub(crate) fn close(&self, error: Error) {
         let mut wakes = Wakes::default();
@@ -135,6 +147,9 @@ impl Shared {
         state.operations.wakers().for_each(|waker| wakes.push(Some(waker)));
         state.room.drain().for_each(|waker| wakes.push(Some(waker)));
         state.listeners.close(&mut wakes);
+        if let Some(gathering) = &mut state.gathering {
+            gathering.end(&mut wakes);
+        }
         for (_, waker) in std::mem::take(&mut state.receivers) {
             wakes.push(Some(waker));
         }
@@ -151,6 +166,9 @@ impl State {
     }
 
     fn tell(&mut self, wakes: &mut Wakes) {
+        if let Some(gathering) = &mut self.gathering {
+            return gathering.gather(&mut self.engine, |event| self.untold.push(event), wakes);
+        }
         while let Some((token, completion)) = self.engine.poll_completion() {
             wakes.push(self.operations.complete(token, completion));
         }
@@ -160,6 +178,17 @@ impl State {
         while let Some(event) = self.engine.poll_event() {
             self.listeners.tell(&event, wakes);
             self.untold.push(event);
+        }
+    }
+
+    /// Wakes whoever is first in line for room in the queue, where there is some.
+    #[inline]
+    pub(crate) fn make_room(&mut self, wakes: &mut Wakes) {
+        if let Some(gathering) = &mut self.gathering {
+            return gathering.tell_of_room(|| self.engine.has_room(), wakes);
+        }
+        if self.engine.has_room() {
+            wakes.push(self.room.first());
         }
     }
 

@@ -13,6 +13,9 @@ use crate::topic::{TopicError, TopicName};
 /// A payload of at most this many bytes is copied when it is kept, so that it does not pin the read buffer it came in.
 const COPY_LIMIT: usize = 4096;
 
+/// Stands where a topic was.
+const TAKEN: Utf8String = Utf8String::from_static("-");
+
 /// An application message (section 3.3), the same type for publishing and for receiving.
 ///
 /// Cloning is cheap: topic and payload are shared. A received message borrows from the buffer it was read into;
@@ -156,6 +159,13 @@ impl Message {
         self.dup
     }
 
+    /// Whether the server waits for an acknowledgement of this received message (QoS 1 and 2).
+    #[must_use]
+    #[inline]
+    pub fn owes_acknowledgement(&self) -> bool {
+        !self.ack.is_none()
+    }
+
     /// The properties (v5 only).
     #[must_use]
     pub fn properties(&self) -> Option<&PublishProperties> {
@@ -177,7 +187,16 @@ impl Message {
     /// the buffer is then mostly theirs).
     #[must_use]
     pub fn detach(self) -> Self {
-        Self { topic: self.topic.detach(), payload: detached(self.payload), ..self }
+        let properties = self.properties.map(|properties| Box::new(properties.detach()));
+        Self { topic: self.topic.detach(), payload: detached(self.payload), properties, ..self }
+    }
+
+    /// What is left of a received message once a host has copied its topic and payload for itself: its properties, and
+    /// what it is acknowledged by, to the topic `-`. It shares no buffer.
+    #[must_use]
+    pub fn without_content(self) -> Self {
+        let properties = self.properties.map(|properties| Box::new(properties.detach()));
+        Self { topic: TopicName::of_publish(TAKEN), payload: Bytes::new(), properties, ..self }
     }
 
     /// Bytes of memory that the message holds while it waits, as the queues' bounds count them.

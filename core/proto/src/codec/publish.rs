@@ -111,6 +111,20 @@ pub struct PublishProperties {
     pub user_properties: UserProperties,
 }
 
+impl PublishProperties {
+    /// The same properties without a share in the buffer that they were read into.
+    pub(crate) fn detach(self) -> Self {
+        let pair = |(name, value): (Utf8String, Utf8String)| (name.detach(), value.detach());
+        Self {
+            response_topic: self.response_topic.as_ref().map(Utf8String::detach),
+            correlation_data: self.correlation_data.as_deref().map(Bytes::copy_from_slice),
+            content_type: self.content_type.as_ref().map(Utf8String::detach),
+            user_properties: self.user_properties.into_iter().map(pair).collect(),
+            ..self
+        }
+    }
+}
+
 impl Publish {
     /// Decodes a PUBLISH. Topic and payload share the received block; nothing is allocated but for properties.
     ///

@@ -43,6 +43,14 @@ impl Engine {
         Ok(())
     }
 
+    /// The application took the first `count` of the messages that
+    /// [an acknowledgement is owed for](Message::owes_acknowledgement), that a stream has handed out and that were not
+    /// said to be taken before.
+    pub fn taken(&mut self, now: Timestamp, stream: StreamId, count: usize) {
+        self.tick(now);
+        self.take_first(stream, count);
+    }
+
     /// Refuses a received message: nobody gets it.
     pub(super) fn refuse(&mut self, ack: AckRef, reason_code: ReasonCode) {
         self.metrics.dropped_incoming += 1;
@@ -53,13 +61,20 @@ impl Engine {
     /// The application took what it was handed.
     #[inline]
     pub(super) fn take(&mut self, id: StreamId) {
+        self.take_first(id, usize::MAX);
+    }
+
+    #[inline]
+    fn take_first(&mut self, id: StreamId, count: usize) {
         let Some(stream) = self.subscriptions.streams.get_mut(&id) else {
             return;
         };
-        if stream.in_hand().is_empty() {
+        let in_hand = stream.in_hand();
+        let count = count.min(in_hand.len());
+        if count == 0 {
             return;
         }
-        for ack in stream.in_hand().drain(..) {
+        for ack in in_hand.drain(..count) {
             self.inbound.take(ack);
         }
         self.flush_acks();

@@ -39,8 +39,24 @@ impl Engine {
         most: usize,
         messages: &mut Vec<Message>,
     ) -> Result<usize, Error> {
-        self.tick(now);
-        self.take(stream);
+        self.receive_more(now, stream, usize::MAX, most, messages)
+    }
+
+    /// As [`Engine::receive_many`], for hosts that hand messages on one by one: only the first `taken` of those that
+    /// [an acknowledgement is owed for](Message::owes_acknowledgement), that were handed out and not said to be taken
+    /// yet, are acknowledged.
+    ///
+    /// # Errors
+    /// As [`Engine::receive`], when there is not one.
+    pub fn receive_more(
+        &mut self,
+        now: Timestamp,
+        stream: StreamId,
+        taken: usize,
+        most: usize,
+        messages: &mut Vec<Message>,
+    ) -> Result<usize, Error> {
+        self.taken(now, stream, taken);
         let before = messages.len();
         while messages.len() - before < most {
             match self.next_message(stream) {
@@ -51,6 +67,15 @@ impl Engine {
             }
         }
         Ok(messages.len() - before)
+    }
+
+    /// Takes back messages that a stream handed out last, in their order, as before it is let go of: what nobody has
+    /// seen waits again, and has the stream's end.
+    pub fn put_back(&mut self, now: Timestamp, stream: StreamId, messages: Vec<Message>) {
+        self.tick(now);
+        if let Some(stream) = self.subscriptions.streams.get_mut(&stream) {
+            stream.put_back(messages);
+        }
     }
 
     /// Whether the host should read from the transport.

@@ -150,6 +150,17 @@ impl Stream {
         &mut self.in_hand
     }
 
+    /// Takes back what was handed out last and not taken: it waits again, in front.
+    pub(super) fn put_back(&mut self, messages: Vec<Message>) {
+        for message in messages.into_iter().rev() {
+            if !message.ack.is_none() && self.in_hand.last() == Some(&message.ack) {
+                self.in_hand.pop();
+            }
+            self.bytes += message.size();
+            self.queue.push_front(message);
+        }
+    }
+
     /// The reserve was not enough. The server will send all of it again in one go: there must be room for more of it,
     /// else the next connection ends in the same way, and nothing ever moves.
     pub(super) fn grow_reserve(&mut self) {

@@ -1,10 +1,11 @@
 //! Acknowledging what was received: when the application has taken it, in order of arrival.
 
 use polymqtt_proto::engine::{Event, StreamId, SubscribeRequest};
+use polymqtt_proto::message::Message;
 use polymqtt_testkit::model_broker::{BrokerConfig, Overlapping};
 use polymqtt_testkit::world::{World, request};
 
-use crate::support::{Q1, Q2, broadcast, connected, connected_to, millis, options, secs};
+use crate::support::{Q0, Q1, Q2, broadcast, connected, connected_to, millis, options, secs};
 
 fn acknowledged(world: &mut World) -> Vec<String> {
     world.run_for(millis(20));
@@ -56,6 +57,48 @@ fn a_batch_is_acknowledged_by_asking_for_the_next_batch() {
     assert!(acknowledged(&mut world).is_empty());
     assert_eq!(world.engine.receive_many(world.now, stream, 10, &mut batch).unwrap(), 0);
     assert_eq!(acknowledged(&mut world), ["1", "2", "3"]);
+    world.assert_clean();
+}
+
+#[test]
+fn a_batch_that_is_handed_on_one_by_one_is_acknowledged_as_far_as_it_was_taken() {
+    for qos in [Q1, Q2] {
+        let mut world = connected(options());
+        let stream = subscribed(&mut world, "a");
+        for payload in ["1", "2", "3"] {
+            broadcast(&mut world, "a", payload, qos);
+        }
+        world.run_for(secs(1));
+        let mut batch = Vec::new();
+        assert_eq!(world.engine.receive_more(world.now, stream, 0, 10, &mut batch).unwrap(), 3);
+        assert!(batch.iter().all(Message::owes_acknowledgement));
+        world.engine.taken(world.now, stream, 1);
+        assert_eq!(acknowledged(&mut world), ["1"]);
+        assert_eq!(world.engine.receive_more(world.now, stream, 1, 10, &mut batch).unwrap(), 0);
+        assert_eq!(acknowledged(&mut world), ["1", "2"]);
+        // More than there are is all there are.
+        world.engine.taken(world.now, stream, 7);
+        assert_eq!(acknowledged(&mut world), ["1", "2", "3"]);
+        world.assert_clean();
+    }
+}
+
+#[test]
+fn what_nobody_has_seen_of_a_batch_goes_back_in_its_order() {
+    let mut world = connected(options());
+    let stream = subscribed(&mut world, "a");
+    for (payload, qos) in [("1", Q1), ("2", Q0), ("3", Q1), ("4", Q1)] {
+        broadcast(&mut world, "a", payload, qos);
+    }
+    world.run_for(secs(1));
+    let mut batch = Vec::new();
+    world.engine.receive_more(world.now, stream, 0, 3, &mut batch).unwrap();
+    let unseen = batch.split_off(1);
+    world.engine.put_back(world.now, stream, unseen);
+    world.engine.taken(world.now, stream, usize::MAX);
+    assert_eq!(acknowledged(&mut world), ["1"]);
+    let rest: Vec<_> = (0..3).map(|_| world.receive(stream).payload().to_vec()).collect();
+    assert_eq!(rest, [b"2", b"3", b"4"]);
     world.assert_clean();
 }
 
