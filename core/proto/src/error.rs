@@ -6,86 +6,92 @@ use crate::codec::{DecodeError, UserProperties};
 use crate::reason::ReasonCode;
 use crate::text::Utf8String;
 
-/// What went wrong, in the terms a program decides by. The names are the same in every language.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
+macro_rules! error_kinds {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $name:literal;)*) => {
+        /// What went wrong, in the terms a program decides by. Names and codes are the same in every language and every
+        /// release.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        #[non_exhaustive]
+        pub enum ErrorKind {
+            $($(#[$doc])* $variant = $code,)*
+        }
+
+        impl ErrorKind {
+            /// The kind's name as documents and bindings spell it, such as `not_authorized`. It never changes.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// The kind of this name.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|kind| kind.name() == name)
+            }
+
+            /// Every kind, in the order of their codes.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+        }
+    };
+}
+
+// A kind that is added gets the next code; one that is removed takes its code with it. 0 is no error.
+error_kinds! {
     /// An option is missing, out of range, or contradicts another one.
-    InvalidOption,
+    InvalidOption = 1, "invalid_option";
     /// A topic name or topic filter breaks a rule of the specification (section 4.7).
-    InvalidTopic,
+    InvalidTopic = 2, "invalid_topic";
     /// A message or request can't be sent as it is: a value is too long or out of range.
-    InvalidMessage,
+    InvalidMessage = 3, "invalid_message";
     /// The protocol version in use, or this server, does not offer what was asked for.
-    Unsupported,
+    Unsupported = 4, "unsupported";
     /// The server's name could not be resolved.
-    NameResolution,
+    NameResolution = 5, "name_resolution";
     /// The connection could not be opened or was lost.
-    Transport,
+    Transport = 6, "transport";
     /// TLS could not be set up or the server's certificate was not accepted.
-    Tls,
+    Tls = 7, "tls";
     /// The server refused the connection or the request.
-    Refused,
+    Refused = 8, "refused";
     /// The server does not accept the credentials, does not authorise what was asked for, or did not prove who it is
     /// where the authentication method wants it to.
-    NotAuthorized,
+    NotAuthorized = 9, "not_authorized";
     /// No answer came in time.
-    Timeout,
+    Timeout = 10, "timeout";
     /// The server broke a rule of the protocol, or says that we did.
-    Protocol,
+    Protocol = 11, "protocol";
     /// The packet is larger than the server (or this client) takes.
-    PacketTooLarge,
+    PacketTooLarge = 12, "packet_too_large";
     /// A quota of the server is used up.
-    QuotaExceeded,
+    QuotaExceeded = 13, "quota_exceeded";
     /// The queue of messages that wait to be sent is full.
-    QueueFull,
+    QueueFull = 14, "queue_full";
     /// The message's expiry interval passed before it could be sent.
-    Expired,
+    Expired = 15, "expired";
     /// A queue's policy dropped the message to make room.
-    Dropped,
+    Dropped = 16, "dropped";
     /// The operation was withdrawn before anything was sent.
-    Cancelled,
+    Cancelled = 17, "cancelled";
     /// The server no longer has the session that the operation belonged to.
-    SessionLost,
+    SessionLost = 18, "session_lost";
     /// Whether the server got the message can't be known.
-    Indeterminate,
+    Indeterminate = 19, "indeterminate";
     /// Nobody subscribes to the topic of a request, so that no answer can come.
-    NoResponder,
+    NoResponder = 20, "no_responder";
     /// The client is closed, or is closing.
-    Closed,
+    Closed = 21, "closed";
 }
 
 impl ErrorKind {
-    /// The kind's stable name, as documents and bindings spell it.
+    /// The kind's number, for languages and formats that tell errors by one, from 1. It never changes.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::InvalidOption => "invalid option",
-            Self::InvalidTopic => "invalid topic",
-            Self::InvalidMessage => "invalid message",
-            Self::Unsupported => "unsupported",
-            Self::NameResolution => "name resolution",
-            Self::Transport => "transport",
-            Self::Tls => "tls",
-            Self::Refused => "refused",
-            Self::NotAuthorized => "not authorized",
-            Self::Timeout => "timeout",
-            Self::Protocol => "protocol",
-            Self::PacketTooLarge => "packet too large",
-            Self::QuotaExceeded => "quota exceeded",
-            Self::QueueFull => "queue full",
-            Self::Expired => "expired",
-            Self::Dropped => "dropped",
-            Self::Cancelled => "cancelled",
-            Self::SessionLost => "session lost",
-            Self::Indeterminate => "indeterminate",
-            Self::NoResponder => "no responder",
-            Self::Closed => "closed",
-        }
+    pub const fn code(self) -> u8 {
+        self as u8
     }
-}
 
-impl ErrorKind {
     /// Whether an error of this kind may be over by itself, where no reason code of the server says more.
     const fn retry(self) -> bool {
         matches!(
@@ -103,9 +109,16 @@ impl ErrorKind {
     }
 }
 
+/// The name as words, such as "not authorized".
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        for (index, word) in self.name().split('_').enumerate() {
+            if index > 0 {
+                f.write_str(" ")?;
+            }
+            f.write_str(word)?;
+        }
+        Ok(())
     }
 }
 
@@ -245,5 +258,49 @@ fn kind_of(reason_code: ReasonCode) -> ErrorKind {
         | ReasonCode::SubscriptionIdentifiersNotSupported
         | ReasonCode::WildcardSubscriptionsNotSupported => ErrorKind::Unsupported,
         _ => ErrorKind::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Programs and formats hold them: a line is added, none is changed.
+    #[test]
+    fn codes_and_names_stay() {
+        let pinned = [
+            (1, "invalid_option"),
+            (2, "invalid_topic"),
+            (3, "invalid_message"),
+            (4, "unsupported"),
+            (5, "name_resolution"),
+            (6, "transport"),
+            (7, "tls"),
+            (8, "refused"),
+            (9, "not_authorized"),
+            (10, "timeout"),
+            (11, "protocol"),
+            (12, "packet_too_large"),
+            (13, "quota_exceeded"),
+            (14, "queue_full"),
+            (15, "expired"),
+            (16, "dropped"),
+            (17, "cancelled"),
+            (18, "session_lost"),
+            (19, "indeterminate"),
+            (20, "no_responder"),
+            (21, "closed"),
+        ];
+        let all: Vec<(u8, &str)> = ErrorKind::ALL.iter().map(|kind| (kind.code(), kind.name())).collect();
+        assert_eq!(all, pinned);
+    }
+
+    #[test]
+    fn a_name_leads_back_to_its_kind() {
+        for kind in ErrorKind::ALL {
+            assert_eq!(ErrorKind::from_name(kind.name()), Some(*kind));
+        }
+        assert_eq!(ErrorKind::from_name("not authorized"), None);
+        assert_eq!(ErrorKind::NotAuthorized.to_string(), "not authorized");
     }
 }

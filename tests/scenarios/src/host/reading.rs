@@ -157,8 +157,7 @@ pub(crate) fn reply(fields: &Fields) -> AuthenticationReply {
 
 /// The error that the program answers a question with, if it does.
 pub(crate) fn error_named(fields: &Fields) -> Option<Error> {
-    let name = text(fields, "error")?.replace('_', " ");
-    let kinds = [ErrorKind::NotAuthorized, ErrorKind::Transport, ErrorKind::Refused, ErrorKind::Timeout];
-    let kind = kinds.into_iter().find(|kind| kind.name() == name).unwrap_or(ErrorKind::InvalidOption);
+    let name = text(fields, "error")?;
+    let kind = ErrorKind::from_name(&name).unwrap_or(ErrorKind::InvalidOption);
     Some(Error::new(kind, "the program says so"))
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 pub(crate) fn error(error: &Error) -> Value {
     json!({
-        "kind": error.kind().name().replace(' ', "_"),
+        "kind": error.kind().name(),
         "reason_code": error.reason_code().map(|code| code as u8),
         "reason_string": error.reason_string(),
         "user_properties": pairs(error.user_properties()),
@@ -49,7 +49,7 @@ pub(crate) fn acknowledged(ack: &PublishAck) -> Value {
 pub(crate) fn outcome_of_one(outcome: &Result<PublishAck, Error>) -> Value {
     match outcome {
         Ok(ack) => Value::from(ack.reason_code as u8),
-        Err(error) => Value::from(error.kind().name().replace(' ', "_")),
+        Err(error) => Value::from(error.kind().name()),
     }
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn outcome_of_one(outcome: &Result<PublishAck, Error>) -> Value {
 pub(crate) fn granted(granted: &[Granted]) -> Value {
     let outcome = |outcome: &Result<QoS, Error>| match outcome {
         Ok(qos) => Value::from(*qos as u8),
-        Err(error) => Value::from(error.kind().name().replace(' ', "_")),
+        Err(error) => Value::from(error.kind().name()),
     };
     json!({
         "filters": granted.iter().map(|granted| granted.filter.as_str()).collect::<Vec<_>>(),
@@ -130,7 +130,7 @@ pub(crate) fn event(event: &Event) -> Option<Value> {
         }
         Event::Disconnected { error, retry_in } => json!({
             "event": "disconnected",
-            "kind": error.as_ref().map(|error| error.kind().name().replace(' ', "_")),
+            "kind": error.as_ref().map(|error| error.kind().name()),
             "reason_code": error.as_ref().and_then(Error::reason_code).map(|code| code as u8),
             "reason_string": error.as_ref().and_then(Error::reason_string),
             "will_retry": retry_in.is_some(),
@@ -141,7 +141,7 @@ pub(crate) fn event(event: &Event) -> Option<Value> {
         }
         Event::Reauthenticated => json!({ "event": "reauthenticated" }),
         Event::ReauthenticationFailed { error } => {
-            json!({ "event": "reauthentication_failed", "kind": error.kind().name().replace(' ', "_") })
+            json!({ "event": "reauthentication_failed", "kind": error.kind().name() })
         }
         Event::SessionLost => json!({ "event": "session_lost" }),
         Event::Flapping { connections } => json!({ "event": "flapping", "connections": connections }),
