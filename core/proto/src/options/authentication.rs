@@ -30,13 +30,16 @@ pub struct Scram {
 }
 
 impl Scram {
+    /// How many iterations a server may ask for unless [`Scram::iterations`] says otherwise.
+    pub const DEFAULT_ITERATIONS: RangeInclusive<u32> = 4096..=1_000_000;
+
     /// This user with this password.
     #[must_use]
     pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
         Self {
             username: username.into(),
             password: Secret(password.into().into_bytes()),
-            iterations: DEFAULT_ITERATIONS,
+            iterations: Self::DEFAULT_ITERATIONS,
         }
     }
 
@@ -76,8 +79,6 @@ impl fmt::Debug for Scram {
             .finish()
     }
 }
-
-const DEFAULT_ITERATIONS: RangeInclusive<u32> = 4096..=1_000_000;
 
 /// Some ten seconds of a fast machine.
 const MOST_ITERATIONS: u32 = 10_000_000;
