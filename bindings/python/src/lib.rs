@@ -1,6 +1,52 @@
-//! The native half of the Python package.
+//! The native half of the Python package: Python's values in, Python's objects out, and nothing that MQTT says.
+
+mod arguments;
+mod client;
+mod core;
+mod errors;
+mod events;
+mod many;
+mod message;
+mod operation;
+mod outcome;
+mod questions;
+mod stream;
 
 use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
-mod _native {}
+mod _native {
+    use polymqtt_bridge::Process;
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::client::Client;
+    #[pymodule_export]
+    use crate::many::Many;
+    #[pymodule_export]
+    use crate::message::{Message, PublishAck};
+    #[pymodule_export]
+    use crate::operation::{Acceptance, Operation};
+    #[pymodule_export]
+    use crate::stream::{Fetching, Stream};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        // What a publish is called by.
+        module.add("Delivery", module.getattr("Operation")?)?;
+        // What was connected before a fork belongs to the parent.
+        let hooks = pyo3::types::PyDict::new(module.py());
+        hooks.set_item("after_in_child", wrap_pyfunction!(forked, module)?)?;
+        let os = module.py().import("os")?;
+        if os.hasattr("register_at_fork")? {
+            os.call_method("register_at_fork", (), Some(&hooks))?;
+        }
+        Ok(())
+    }
+
+    #[pyfunction]
+    fn forked() {
+        Process::forked();
+    }
+}

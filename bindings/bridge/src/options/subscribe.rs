@@ -1,9 +1,6 @@
 //! What to subscribe to, by name.
 
-use polymqtt::{
-    Error, ErrorKind, RetainHandling, StreamOptions, SubscriptionOptions, TopicFilter, UserProperties,
-    WhenStreamFull,
-};
+use polymqtt::{RetainHandling, StreamOptions, SubscriptionOptions, UserProperties, WhenStreamFull};
 use polymqtt_proto::engine::SubscribeRequest;
 
 use super::Value;
@@ -19,7 +16,8 @@ pub fn subscribe(
     filters: &[String],
     named: impl IntoIterator<Item = (String, Value)>,
 ) -> Result<SubscribeRequest, OptionError> {
-    let filters = filters.iter().map(|filter| checked(filter)).collect::<Result<Vec<_>, _>>()?;
+    let filters =
+        filters.iter().map(|filter| crate::message::filter(filter)).collect::<Result<Vec<_>, _>>()?;
     let mut parts = SubscribeParts::default();
     let mut stream = StreamOptions::default();
     for (name, value) in named {
@@ -139,9 +137,4 @@ impl SubscribeParts {
     fn with_retained(self, handling: RetainHandling) -> Self {
         self.with(|subscription| subscription.retain_handling = handling)
     }
-}
-
-fn checked(filter: &str) -> Result<TopicFilter, Error> {
-    TopicFilter::try_from(filter)
-        .map_err(|error| Error::new(ErrorKind::InvalidTopic, format!("filter {filter:?}: {error}")))
 }
