@@ -1,0 +1,57 @@
+"""The iterator that tells what happens to the connection."""
+
+import threading
+from collections import deque
+from typing import Self
+
+from polymqtt.errors import TimeoutError  # noqa: A004 - it is one
+from polymqtt.events import KEPT, Event
+from polymqtt.options import Duration
+from polymqtt.sync.durations import seconds
+
+__all__ = ["Events"]
+
+
+class Events:
+    """The events of a client from the moment of `Client.events` on: `for event in client.events()`.
+
+    It ends when the client has. A listener that falls more than 256 events behind loses the oldest.
+    """
+
+    def __init__(self, *, closed: bool = False) -> None:
+        self._kept: deque[Event] = deque(maxlen=KEPT)
+        self._closed = closed
+        self._news = threading.Condition()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Event:
+        event = self.recv()
+        if event is None:
+            raise StopIteration
+        return event
+
+    def recv(self, timeout: Duration | None = None) -> Event | None:
+        """Waits for the next event; `None` once the client has ended.
+
+        Args:
+            timeout: The longest wait, in seconds; by default there is no end to it.
+
+        Raises:
+            TimeoutError: None came in time.
+        """
+        with self._news:
+            if not self._news.wait_for(lambda: self._kept or self._closed, seconds(timeout)):
+                raise TimeoutError("no event came in time")
+            return self._kept.popleft() if self._kept else None
+
+    def _tell(self, event: Event) -> None:
+        with self._news:
+            self._kept.append(event)
+            self._news.notify()
+
+    def _close(self) -> None:
+        with self._news:
+            self._closed = True
+            self._news.notify_all()
