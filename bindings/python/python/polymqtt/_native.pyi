@@ -4,13 +4,12 @@ from asyncio import AbstractEventLoop
 from collections.abc import Coroutine, Generator, Iterable, Mapping
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias, TypeVar, final, overload
+from typing import Any, Self, TypeAlias, TypeVar, final, overload
 
 from polymqtt.errors import MqttError
 from polymqtt.qos import QoS, QoSLevel
 from polymqtt.reason_codes import ReasonCode
 
-_T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 _Payload: TypeAlias = bytes | bytearray | memoryview | str
 _Duration: TypeAlias = float | timedelta
@@ -139,22 +138,14 @@ class Operation(Coroutine[Any, Any, _T_co]):
         """Whether the outcome is there."""
     def cancel(self) -> None:
         """Withdraws a message that was never sent (`WithdrawnError`), else ends as `IndeterminateError`."""
-    def wait_accepted(self, timeout: _Duration | None = None) -> None:
-        """Waits on this thread until the queue has taken the message.
-
-        Args:
-            timeout: The longest wait; by default there is no end to it. Giving up changes nothing.
-
-        Raises:
-            TimeoutError: The wait has ended before.
-            MqttError: Why the message was refused.
-        """
+    def accepted(self) -> Acceptance:
+        """Ends once the queue has taken the message, or with the error why it was refused."""
 
 @final
-class Acceptance(Coroutine[Any, Any, _T_co]):
-    """The wait until an operation is accepted; gives the operation."""
+class Acceptance(Coroutine[Any, Any, None]):
+    """The wait until the queue has taken a message."""
 
-    def __await__(self) -> Generator[Any, Any, _T_co]: ...
+    def __await__(self) -> Generator[Any, Any]: ...
     def send(self, value: Any, /) -> Any: ...
     @overload
     def throw(
@@ -169,6 +160,8 @@ class Acceptance(Coroutine[Any, Any, _T_co]):
         self, kind: BaseException, error: None = None, traceback: TracebackType | None = ..., /
     ) -> Any: ...
     def close(self) -> None: ...
+    def wait(self, timeout: _Duration | None = None) -> None:
+        """Waits on this thread; see `Operation.wait`."""
 
 @final
 class Many(Coroutine[Any, Any, _T_co]):
@@ -217,7 +210,8 @@ class Stream:
 
     def __aiter__(self) -> Self: ...
     def __anext__(self) -> Fetching[Message]: ...
-    def recv(self) -> Fetching[Message | None]: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Message: ...
     def next_batch(self, most: int) -> Fetching[list[Message]]: ...
     def wait_next(self, timeout: _Duration | None = None) -> Message | None: ...
     def wait_batch(self, most: int, timeout: _Duration | None = None) -> list[Message] | None: ...
@@ -235,13 +229,7 @@ class Client:
     """The base of `polymqtt.Client`; what `polymqtt.sync.Client` holds."""
 
     def __new__(
-        cls,
-        servers: list[str],
-        options: dict[str, Any],
-        event_loop: AbstractEventLoop | None = None,
-        *,
-        credentials: bool = False,
-        authenticator: str | None = None,
+        cls, servers: list[str], options: dict[str, Any], loop: AbstractEventLoop | None, /
     ) -> Self: ...
     @property
     def client_id(self) -> str:
@@ -329,47 +317,19 @@ class Client:
     def _fileno(self) -> int: ...
     def _drain(self) -> bool: ...
     def _wait_news(self, timeout: _Duration | None = None) -> bool: ...
-    def _is_ended(self) -> bool: ...
     def _take_events(self) -> list[tuple[str, dict[str, Any]]]: ...
     def _take_questions(self) -> list[tuple[int, str, dict[str, Any]]]: ...
-    def _answer_credentials(
-        self,
-        question: int,
-        username: str | None = None,
-        password: str | bytes | None = None,
-        websocket_headers: list[tuple[str, str]] | None = None,
-    ) -> None: ...
-    def _answer_authentication(
-        self,
-        question: int,
-        data: bytes | None = None,
-        reason_string: str | None = None,
-        user_properties: list[tuple[str, str]] | None = None,
-    ) -> None: ...
-    def _answer_error(self, question: int, kind: str, message: str) -> None: ...
+    def _answer(self, question: int, answer: dict[str, Any] | MqttError, /) -> None: ...
     def _start(self) -> Operation[dict[str, Any]]: ...
     def _connected(self) -> dict[str, Any] | None: ...
     def _metrics(self) -> dict[str, Any]: ...
     def _status(self) -> dict[str, Any]: ...
-    @overload
-    def _many(
-        self,
-        messages: Iterable[Message | tuple[str, _Payload]],
-        *,
-        qos: QoSLevel = 0,
-        retain: bool = False,
-        outcomes: Literal[True],
+    def _publish_many(
+        self, messages: Iterable[Message | tuple[str, _Payload]], qos: QoSLevel, retain: bool
     ) -> Many[list[PublishAck | MqttError]]: ...
-    @overload
-    def _many(
-        self,
-        messages: Iterable[Message | tuple[str, _Payload]],
-        *,
-        qos: QoSLevel = 0,
-        retain: bool = False,
-        outcomes: Literal[False],
+    def _enqueue_many(
+        self, messages: Iterable[Message | tuple[str, _Payload]], qos: QoSLevel, retain: bool
     ) -> Many[list[Operation[PublishAck]]]: ...
-    def _acceptance(self, operation: Operation[_T]) -> Acceptance[Operation[_T]]: ...
     def _subscribe(
         self, filters: list[str], options: dict[str, Any]
     ) -> tuple[Stream, Operation[list[dict[str, Any]]]]: ...

@@ -24,7 +24,7 @@ from polymqtt.qos import QoS, QoSLevel
 from polymqtt.questions import Hooks
 from polymqtt.requests import Respond
 from polymqtt.results import Delivery, Grant, Metrics, Status, Undelivered, UnsubscribeAck
-from polymqtt.settings import Settings, filters_of, pairs, stream_options, subscribe_options
+from polymqtt.settings import Settings, filters_of, given, pairs, stream_options, subscribe_options
 from polymqtt.subscription import Subscribe, Subscription
 
 __all__ = ["Client", "Connect", "connect"]
@@ -97,14 +97,7 @@ class Client(_native.Client):
     @classmethod
     def _prepare(cls, settings: Settings) -> Self:
         loop = running_loop()
-        client = cls.__new__(
-            cls,
-            settings.servers,
-            settings.options,
-            loop,
-            credentials=settings.credentials is not None,
-            authenticator=settings.authentication_method,
-        )
+        client = cls.__new__(cls, settings.servers, settings.options, loop)
         client._news = News(client, loop, Hooks(settings.credentials, settings.authenticator))
         client._news.attend()
         return client
@@ -159,7 +152,9 @@ class Client(_native.Client):
             MqttError: Those of the message or its options, `QueueFullError` by policy, or that the client is
                 closed.
         """
-        return await self._acceptance(self.publish(topic, payload, qos=qos, retain=retain, **options))
+        delivery = self.publish(topic, payload, qos=qos, retain=retain, **options)
+        await delivery.accepted()
+        return delivery
 
     async def publish_many(
         self,
@@ -179,7 +174,7 @@ class Client(_native.Client):
             MqttError: The first message that is not accepted, and why; those before it go their way, those
                 after it are not sent.
         """
-        return await self._many(messages, qos=qos, retain=retain, outcomes=True)
+        return await self._publish_many(messages, qos, retain)
 
     async def enqueue_many(
         self,
@@ -193,7 +188,7 @@ class Client(_native.Client):
         Raises:
             MqttError: As `publish_many`.
         """
-        return await self._many(messages, qos=qos, retain=retain, outcomes=False)
+        return await self._enqueue_many(messages, qos, retain)
 
     def subscribe(
         self,
@@ -336,7 +331,7 @@ class Client(_native.Client):
             "reason_string": reason_string,
             "user_properties": pairs("user_properties", user_properties),
         }
-        return Undelivered(**await self._disconnect(options))
+        return Undelivered(**await self._disconnect(given(options)))
 
     async def __aenter__(self) -> Self:
         return self

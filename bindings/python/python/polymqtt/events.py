@@ -187,6 +187,10 @@ class Events:
         self._news.set()
 
 
+CLOSED: Final = "closed"
+"""The name under which the native module says, last of all, that the client has ended."""
+
+
 def event_from_native(name: str, fields: dict[str, Any]) -> Event | None:
     """The native module's event as a value; `None` for one that this version of the package does not know."""
     event = _BY_NAME.get(name)

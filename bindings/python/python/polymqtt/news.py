@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 import inspect
 import selectors
 import sys
@@ -12,8 +11,8 @@ from typing import Any, Final
 
 from polymqtt import _native
 from polymqtt.errors import WithdrawnError
-from polymqtt.events import Event, Events, event_from_native
-from polymqtt.questions import Hooks
+from polymqtt.events import CLOSED, Event, Events, event_from_native
+from polymqtt.questions import WITHDRAWN, Hooks
 
 __all__ = ["News", "running_loop"]
 
@@ -26,7 +25,7 @@ class News:
         self._client = client
         self._loop = loop
         self._listeners: weakref.WeakSet[Events] = weakref.WeakSet()
-        self._answering: dict[str, asyncio.Task[None]] = {}
+        self._answering: dict[int, asyncio.Task[None]] = {}
         self._ended = False
 
     def attend(self) -> None:
@@ -48,10 +47,10 @@ class News:
         for number, name, fields in self._client._take_questions():
             self._ask(number, name, fields)
         for name, fields in self._client._take_events():
-            if (event := event_from_native(name, fields)) is not None:
+            if name == CLOSED:
+                self._end()
+            elif (event := event_from_native(name, fields)) is not None:
                 self._tell(event)
-        if self._client._is_ended():
-            self._end()
 
     def _tell(self, event: Event) -> None:
         for listener in list(self._listeners):
@@ -67,30 +66,25 @@ class News:
             listener._close()
 
     def _ask(self, number: int, name: str, fields: dict[str, Any]) -> None:
-        # One attempt is under way at a time: nobody waits for the answer to an earlier question any more.
-        if (earlier := self._answering.get(name)) is not None:
-            earlier.cancel()
+        if name == WITHDRAWN:
+            if (task := self._answering.get(number)) is not None:
+                task.cancel()
+            return
         task = self._loop.create_task(self._answer(number, name, fields))
-        self._answering[name] = task
-        task.add_done_callback(functools.partial(self._answered, name))
-
-    def _answered(self, name: str, task: asyncio.Task[None]) -> None:
-        if self._answering.get(name) is task:
-            del self._answering[name]
+        self._answering[number] = task
+        task.add_done_callback(lambda _: self._answering.pop(number, None))
 
     async def _answer(self, number: int, name: str, fields: dict[str, Any]) -> None:
         try:
             reply = self.hooks.ask(name, fields)
             if inspect.isawaitable(reply):
                 reply = await reply
-            self.hooks.answer(self._client, number, name, reply)
+            self._client._answer(number, self.hooks.answer(name, reply))
         except asyncio.CancelledError:
-            self._client._answer_error(
-                number, WithdrawnError.kind, "the task that was to answer was cancelled"
-            )
+            self._client._answer(number, WithdrawnError("the task that was to answer was cancelled"))
             raise
         except Exception as error:  # noqa: BLE001 - whatever the program raises is its answer
-            self.hooks.fail(self._client, number, name, error)
+            self._client._answer(number, self.hooks.failed(name, error))
 
     def _wait_beside(self) -> None:
         """For loops that can't wait for a descriptor: this thread does, and wakes the loop at each edge."""

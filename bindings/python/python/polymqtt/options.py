@@ -43,7 +43,7 @@ UserProperties: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
 """Names and values of the program's own (v5); pairs keep their order, and may repeat a name."""
 
 Pem: TypeAlias = str | bytes | os.PathLike[str]
-"""PEM text as it is, or the path of a file that holds it, which is read at each connect."""
+"""PEM as bytes or text, or the path of a file that holds it, which is read at each connect."""
 
 ProtocolVersion: TypeAlias = Literal["5", "3.1.1", "auto"]
 """MQTT 5; MQTT 3.1.1; or 5, and 3.1.1 with a server that turns out not to speak 5."""

@@ -7,9 +7,8 @@ API.
 import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from polymqtt import _native
 from polymqtt.authentication import (
     Attempt,
     AuthenticationReply,
@@ -21,7 +20,10 @@ from polymqtt.authentication import (
 from polymqtt.errors import MqttError, TransportError, UnsupportedError
 from polymqtt.settings import pairs, wrong_type
 
-__all__ = ["Hooks"]
+__all__ = ["WITHDRAWN", "Hooks"]
+
+WITHDRAWN: Final = "withdrawn"
+"""The name under which the native module says that nobody waits for an answer any more."""
 
 _log = logging.getLogger("polymqtt")
 
@@ -48,30 +50,34 @@ class Hooks:
             return self.authenticator.authenticate(AuthenticationStep(**fields))
         raise UnsupportedError(f"this client has nobody to ask for {name}")
 
-    def answer(self, client: _native.Client, number: int, name: str, reply: object) -> None:
-        """Gives the reply to the client."""
+    def answer(self, name: str, reply: object) -> dict[str, Any]:
+        """The reply as the native module takes it."""
         self.failure = None
         if name == "credentials":
             if not isinstance(reply, Credentials):
                 raise wrong_type("what the credentials provider gives", "polymqtt.Credentials", reply)
-            headers = pairs("websocket_headers", reply.websocket_headers)
-            client._answer_credentials(number, reply.username, reply.password, headers)
-        else:
-            if not isinstance(reply, AuthenticationReply):
-                raise wrong_type("what the authenticator gives", "polymqtt.AuthenticationReply", reply)
-            user_properties = pairs("user_properties", reply.user_properties)
-            client._answer_authentication(number, reply.data, reply.reason_string, user_properties)
+            return {
+                "username": reply.username,
+                "password": reply.password,
+                "websocket_headers": pairs("websocket_headers", reply.websocket_headers),
+            }
+        if not isinstance(reply, AuthenticationReply):
+            raise wrong_type("what the authenticator gives", "polymqtt.AuthenticationReply", reply)
+        return {
+            "data": reply.data,
+            "reason_string": reply.reason_string,
+            "user_properties": pairs("user_properties", reply.user_properties),
+        }
 
-    def fail(self, client: _native.Client, number: int, name: str, error: Exception) -> None:
-        """Ends the attempt by what the program has raised.
+    def failed(self, name: str, error: Exception) -> MqttError:
+        """What ends the attempt: the error that the program has raised.
 
         Of anything but an `MqttError` only its name is told: its text may hold a secret.
         """
         self.failure = error
         if isinstance(error, MqttError):
-            client._answer_error(number, error.kind, str(error))
-            return
+            return error
         who = "the credentials provider" if name == "credentials" else "the authenticator"
         _log.error("%s has failed", who, exc_info=error)
-        kind = TransportError.kind if isinstance(error, OSError) else UnsupportedError.kind
-        client._answer_error(number, kind, f"{who} raised {type(error).__name__}")
+        what = f"{who} raised {type(error).__name__}"
+        return TransportError(what) if isinstance(error, OSError) else UnsupportedError(what)

@@ -1,6 +1,6 @@
 """What operations give, and where a client stands."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from polymqtt._native import Operation, PublishAck
@@ -80,10 +80,11 @@ class Grant:
     @classmethod
     def from_native(cls, named: dict[str, Any]) -> "Grant":
         """The native module's fields as a value."""
+        limits = dict(named["limits"])
+        limits["maximum_qos"] = QoS(limits["maximum_qos"])
         values = dict(named)
-        values["maximum_qos"] = QoS(named["maximum_qos"])
-        limits = Limits(**{field.name: values.pop(field.name) for field in fields(Limits)})
-        return cls(**values, limits=limits)
+        values["limits"] = Limits(**limits)
+        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,7 @@ class Granted:
     def from_native(cls, named: dict[str, Any]) -> "Granted":
         """The native module's fields as a value."""
         values = dict(named)
-        values["qos"] = None if named.get("qos") is None else QoS(named["qos"])
+        values["qos"] = None if named["qos"] is None else QoS(named["qos"])
         return cls(**values)
 
 

@@ -3,7 +3,7 @@
 import difflib
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
 from polymqtt.authentication import Authenticator, CredentialsProvider, Scram
@@ -19,33 +19,30 @@ from polymqtt.options import (
     Will,
 )
 
-__all__ = ["Settings", "filters_of", "pairs", "stream_options", "subscribe_options"]
+__all__ = ["Settings", "filters_of", "given", "pairs", "stream_options", "subscribe_options", "wrong_type"]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a client is made from."""
 
-    servers: list[str]
-    options: dict[str, Any]
+    servers: list[str] = field(repr=False)  # may hold a password
+    options: dict[str, Any] = field(repr=False)
     credentials: CredentialsProvider | None
     authenticator: Authenticator | None
-
-    @property
-    def authentication_method(self) -> str | None:
-        """The method that the program speaks itself."""
-        return None if self.authenticator is None else self.authenticator.method
 
     @classmethod
     def of(cls, url: str | Sequence[str], options: ConnectOptions) -> "Settings":
         """What the program asks for; `TypeError` for names that don't exist and values of another type."""
-        given = dict(options)
-        check_names("connect", given, ConnectOptions)
-        credentials = cast("CredentialsProvider | None", given.pop("credentials", None))
-        authentication = given.pop("authentication", None)
+        check_names("connect", options, ConnectOptions)
+        rest = dict(options)
+        credentials = cast("CredentialsProvider | None", rest.pop("credentials", None))
+        authentication = rest.pop("authentication", None)
         flat: dict[str, Any] = {}
-        if credentials is not None and not callable(credentials):
-            raise wrong_type("credentials", "a function", credentials)
+        if credentials is not None:
+            if not callable(credentials):
+                raise wrong_type("credentials", "a function", credentials)
+            flat["credentials_from_host"] = True
         authenticator = None
         match authentication:
             case None:
@@ -54,29 +51,28 @@ class Settings:
                 flat.update(_scram(authentication))
             case Authenticator():
                 authenticator = authentication
+                flat["authenticator"] = authentication.method
             case _:
                 raise wrong_type(
                     "authentication", "a polymqtt.Scram or polymqtt.Authenticator", authentication
                 )
-        for name, value in given.items():
+        for name, value in rest.items():
             flat.update(_flattened(name, value))
         return cls(_servers(url), flat, credentials, authenticator)
 
 
 def subscribe_options(function: str, options: SubscribeOptions) -> dict[str, Any]:
     """The options of a subscription."""
-    given: dict[str, Any] = dict(options)
-    check_names(function, given, SubscribeOptions)
-    if "user_properties" in given:
-        given["user_properties"] = pairs("user_properties", given["user_properties"])
-    return given
+    check_names(function, options, SubscribeOptions)
+    taken: dict[str, Any] = dict(options)
+    taken["user_properties"] = pairs("user_properties", options.get("user_properties", ()))
+    return given(taken)
 
 
 def stream_options(function: str, options: StreamOptions) -> dict[str, Any]:
     """The bounds of a stream."""
-    given: dict[str, Any] = dict(options)
-    check_names(function, given, StreamOptions)
-    return given
+    check_names(function, options, StreamOptions)
+    return dict(options)
 
 
 def filters_of(filters: str | Iterable[str]) -> list[str]:
@@ -102,12 +98,17 @@ def pairs(name: str, value: UserProperties) -> list[tuple[str, str]]:
     return taken
 
 
-def check_names(function: str, given: Mapping[str, object], known: type) -> None:
+def check_names(function: str, options: Mapping[str, object], known: type) -> None:
     """Refuses names that don't exist, and says which one may be meant."""
-    for name in given.keys() - known.__annotations__.keys():
+    for name in options.keys() - known.__annotations__.keys():
         near = difflib.get_close_matches(name, known.__annotations__, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{hint}")
+
+
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """Only the options that say something: neither `None` nor an empty list."""
+    return {name: value for name, value in options.items() if value is not None and value != []}
 
 
 def wrong_type(name: str, wanted: str, value: object) -> TypeError:
@@ -136,7 +137,7 @@ def _flattened(name: str, value: object) -> dict[str, Any]:
             raise wrong_type(name, f"a polymqtt.{group.__name__}", value)
         return _group(name, value)
     if name in _PAIRS:
-        return {name: pairs(name, cast("UserProperties", value))}
+        return given({name: pairs(name, cast("UserProperties", value))})
     if value is None and name in _MAY_BE_NONE:
         return {}
     return {name: value}
@@ -154,32 +155,25 @@ _MAY_BE_NONE = {"username", "password", "session_expiry"}
 
 
 def _group(name: str, group: Any) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for part in fields(group):
-        value = getattr(group, part.name)
-        if value is not None:
-            flat[f"{name}.{part.name}"] = value
-    if isinstance(group, Will):
-        flat["will.user_properties"] = pairs("will.user_properties", group.user_properties)
-    if isinstance(group, TlsOptions):
-        if group.client_certificate is not None:
-            flat.setdefault("tls.client_key", group.client_certificate)
-        for pem in ("tls.ca", "tls.client_certificate", "tls.client_key"):
-            if pem in flat:
-                flat[pem] = _pem(pem, flat[pem])
-        flat["tls.alpn"] = list(_iterated("tls.alpn", "a list of text", group.alpn))
-    return flat
+    flat = {
+        f"{name}.{part.name}": _part(f"{name}.{part.name}", getattr(group, part.name))
+        for part in fields(group)
+    }
+    if isinstance(group, TlsOptions) and group.client_key is None:
+        flat["tls.client_key"] = flat["tls.client_certificate"]
+    return given(flat)
 
 
-def _pem(name: str, pem: object) -> str | bytes:
-    """Bytes are PEM text, text is the path of a file."""
-    if isinstance(pem, bytes):
-        return pem
-    if isinstance(pem, str) and "-----BEGIN" in pem:
-        return pem.encode()
-    if isinstance(pem, str | os.PathLike):
-        return os.fsdecode(cast("str | os.PathLike[str]", pem))
-    raise wrong_type(name, "a path, or PEM as text or bytes", pem)
+def _part(name: str, value: Any) -> Any:
+    match name:
+        case "will.user_properties":
+            return pairs(name, value)
+        case "tls.alpn" if isinstance(value, str):
+            raise wrong_type(name, "a list of text", value)
+        case "tls.alpn":
+            return list(_iterated(name, "a list of text", value))
+        case _:
+            return os.fspath(cast("os.PathLike[str]", value)) if isinstance(value, os.PathLike) else value
 
 
 def _scram(scram: Scram) -> dict[str, Any]:

@@ -36,7 +36,10 @@ class Subscription(IncomingMessages):
             MqttError: What ended the subscription: the client stopped reconnecting, or the server refused to
                 restore it.
         """
-        return await self._stream.recv()
+        try:
+            return await self._stream.__anext__()
+        except StopAsyncIteration:
+            return None
 
     def batches(self, most: int = 256) -> AsyncIterator[list[Message]]:
         """The messages in lists of those that are there: `async for batch in messages.batches()`.

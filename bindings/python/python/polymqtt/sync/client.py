@@ -21,7 +21,7 @@ from polymqtt.options import (
 from polymqtt.qos import QoS, QoSLevel
 from polymqtt.questions import Hooks
 from polymqtt.results import Delivery, Grant, Metrics, Status, Undelivered, UnsubscribeAck
-from polymqtt.settings import Settings, filters_of, pairs, stream_options, subscribe_options
+from polymqtt.settings import Settings, filters_of, given, pairs, stream_options, subscribe_options
 from polymqtt.sync.callbacks import CallbackErrorHook, Callbacks
 from polymqtt.sync.events import Events
 from polymqtt.sync.news import News
@@ -103,12 +103,7 @@ class Client:
         """
         settings = Settings.of(url, options)
         client = cls()
-        client._client = _native.Client(
-            settings.servers,
-            settings.options,
-            credentials=settings.credentials is not None,
-            authenticator=settings.authentication_method,
-        )
+        client._client = _native.Client(settings.servers, settings.options, None)
         hooks = Hooks(settings.credentials, settings.authenticator)
         client._news = News(client._client, hooks)
         client._callbacks = Callbacks()
@@ -234,7 +229,7 @@ class Client:
                 closed.
         """
         delivery = self._client.publish(topic, payload, qos=qos, retain=retain, **options)
-        delivery.wait_accepted()
+        delivery.accepted().wait()
         return delivery
 
     def publish_many(
@@ -255,7 +250,7 @@ class Client:
             MqttError: The first message that is not accepted, and why; those before it go their way, those
                 after it are not sent.
         """
-        return self._client._many(messages, qos=qos, retain=retain, outcomes=True).wait()
+        return self._client._publish_many(messages, qos, retain).wait()
 
     def enqueue_many(
         self,
@@ -269,7 +264,7 @@ class Client:
         Raises:
             MqttError: As `publish_many`.
         """
-        return self._client._many(messages, qos=qos, retain=retain, outcomes=False).wait()
+        return self._client._enqueue_many(messages, qos, retain).wait()
 
     def flush(self) -> None:
         """Waits until everything that was accepted has been handed to the operating system.
@@ -493,7 +488,7 @@ class Client:
             "reason_string": reason_string,
             "user_properties": pairs("user_properties", user_properties),
         }
-        return Undelivered(**self._client._disconnect(options).wait())
+        return Undelivered(**self._client._disconnect(given(options)).wait())
 
     def __enter__(self) -> Self:
         return self

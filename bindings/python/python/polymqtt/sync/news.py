@@ -8,8 +8,8 @@ from collections.abc import Awaitable
 from typing import Any, Final, TypeVar
 
 from polymqtt import _native
-from polymqtt.events import event_from_native
-from polymqtt.questions import Hooks
+from polymqtt.events import CLOSED, event_from_native
+from polymqtt.questions import WITHDRAWN, Hooks
 from polymqtt.sync.events import Events
 
 __all__ = ["News"]
@@ -53,30 +53,34 @@ class News:
         while not self._ended:
             self._client._wait_news(None)
             for number, name, fields in self._client._take_questions():
-                question = (number, name, fields)
-                threading.Thread(target=self._answer, args=question, name="polymqtt", daemon=True).start()
+                self._ask(number, name, fields)
             with self._lock:
                 self._tell_events()
 
     def _tell_events(self) -> None:
         listeners = list(self._listeners)
         for name, fields in self._client._take_events():
-            if (event := event_from_native(name, fields)) is not None:
+            if name == CLOSED:
+                self._ended = True
+                for listener in listeners:
+                    listener._close()
+            elif (event := event_from_native(name, fields)) is not None:
                 for listener in listeners:
                     listener._tell(event)
-        if self._client._is_ended():
-            self._ended = True
-            for listener in listeners:
-                listener._close()
+
+    def _ask(self, number: int, name: str, fields: dict[str, Any]) -> None:
+        if name != WITHDRAWN:  # else the thread that answers can't be stopped
+            question = (number, name, fields)
+            threading.Thread(target=self._answer, args=question, name="polymqtt", daemon=True).start()
 
     def _answer(self, number: int, name: str, fields: dict[str, Any]) -> None:
         try:
             reply = self.hooks.ask(name, fields)
             if inspect.isawaitable(reply):
                 reply = asyncio.run(_awaited(reply))
-            self.hooks.answer(self._client, number, name, reply)
+            self._client._answer(number, self.hooks.answer(name, reply))
         except Exception as error:  # noqa: BLE001 - whatever the program raises is its answer
-            self.hooks.fail(self._client, number, name, error)
+            self._client._answer(number, self.hooks.failed(name, error))
 
 
 async def _awaited(reply: Awaitable[Reply]) -> Reply:

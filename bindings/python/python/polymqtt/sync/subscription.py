@@ -1,6 +1,5 @@
 """The stream of messages that a subscription is."""
 
-import functools
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
@@ -23,8 +22,8 @@ class Subscription(IncomingMessages):
     """
 
     def __iter__(self) -> Iterator[Message]:
-        # No Python code runs between two messages.
-        return iter(self._stream.wait_next, None)
+        # The native stream itself: no Python code runs between two messages.
+        return self._stream
 
     def recv(self, timeout: Duration | None = None) -> Message | None:
         """The next message; `None` once the client has disconnected in order and everything was received.
@@ -50,7 +49,8 @@ class Subscription(IncomingMessages):
         Raises:
             MqttError: As `recv`, while iterating.
         """
-        return iter(functools.partial(self._stream.wait_batch, most), None)
+        while batch := self._stream.wait_batch(most):
+            yield batch
 
     def unsubscribe(self, *, user_properties: UserProperties = ()) -> UnsubscribeAck:
         """Unsubscribes, and gives the server's answer. Messages that were not received are dropped.
