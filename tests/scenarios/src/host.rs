@@ -5,10 +5,10 @@ mod options;
 mod reading;
 mod report;
 
-pub(crate) use options::options;
+pub(crate) use options::{disconnect_options, options, stream_options, subscribe_request};
 pub(crate) use reading::{
-    acknowledgement, credentials, disconnect_options, error_named, filters, message, messages, reply,
-    seconds, stream_options, subscription_options, text, user_properties,
+    acknowledgement, checked_user_properties, credentials, error_named, filters, message, messages, reply,
+    seconds, text, user_properties,
 };
 pub(crate) use report::{
     acknowledged, attempt, connected, error, event, granted, metrics, outcome_of_one, received, step,

@@ -7,7 +7,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use polymqtt::{Client, Delivery, Error, ErrorKind, Message, Request, Responder, Subscription};
+use polymqtt::{
+    Client, Delivery, Error, ErrorKind, Message, Request, Responder, Subscription, SubscriptionOptions,
+    TopicFilter,
+};
+use polymqtt_proto::engine::SubscribeRequest;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
@@ -151,7 +155,7 @@ async fn run(verb: &str, things: &Shared, fields: &Fields) -> Result<Value, Erro
             Ok(granted)
         }
         "declare" => keep(things, name, subscribe(&client, fields)?.declare()?),
-        "unclaimed" => keep(things, name, client.unclaimed(host::stream_options(fields))?),
+        "unclaimed" => keep(things, name, client.unclaimed(host::stream_options(fields)?)?),
         "unsubscribe" => {
             let stream = host::text(fields, "stream").unwrap_or_default();
             let subscription =
@@ -192,11 +196,13 @@ async fn run(verb: &str, things: &Shared, fields: &Fields) -> Result<Value, Erro
             request.await.map(|message| host::received(&message))
         }
         "respond" => {
-            let mut respond = client.respond(host::filters(fields)?);
+            let SubscribeRequest { filters, stream, .. } = host::subscribe_request(fields)?;
+            let (filters, options) = of_all(filters);
+            let mut respond = client.respond(filters);
             if fields.contains_key("qos") {
-                respond = respond.qos(host::subscription_options(fields).maximum_qos);
+                respond = respond.qos(options.maximum_qos);
             }
-            let responder = respond.stream(host::stream_options(fields)).await?;
+            let responder = respond.stream(stream).await?;
             let granted = host::granted(responder.granted());
             things.borrow_mut().responders.insert(name, Rc::new(Mutex::new(responder)));
             Ok(granted)
@@ -227,17 +233,23 @@ fn publish<'a>(client: &'a Client, fields: &Fields) -> Result<polymqtt::Publish<
 }
 
 fn subscribe<'a>(client: &'a Client, fields: &Fields) -> Result<polymqtt::Subscribe<'a>, Error> {
-    let mut subscribe = client
-        .subscribe(host::filters(fields)?)
-        .options(host::subscription_options(fields))
-        .stream(host::stream_options(fields));
-    if fields.get("allow_partial") == Some(&Value::Bool(true)) {
+    let SubscribeRequest { filters, stream, allow_partial, user_properties } =
+        host::subscribe_request(fields)?;
+    let (filters, options) = of_all(filters);
+    let mut subscribe = client.subscribe(filters).options(options).stream(stream);
+    if allow_partial {
         subscribe = subscribe.allow_partial();
     }
-    for (name, value) in host::user_properties(fields) {
+    for (name, value) in user_properties {
         subscribe = subscribe.user_property(&name, &value);
     }
     Ok(subscribe)
+}
+
+/// The filters, and the options that all of them have.
+fn of_all(filters: Vec<(TopicFilter, SubscriptionOptions)>) -> (Vec<TopicFilter>, SubscriptionOptions) {
+    let options = filters.first().map(|(_, options)| *options).unwrap_or_default();
+    (filters.into_iter().map(|(filter, _)| filter).collect(), options)
 }
 
 fn keep(things: &Shared, name: String, subscription: Subscription) -> Result<Value, Error> {

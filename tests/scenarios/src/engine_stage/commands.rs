@@ -256,17 +256,17 @@ impl Program {
                 Ok(Begun::Over(json!({})))
             }
             "unclaimed" => {
-                self.streams.insert(name, engine.unclaimed(now, host::stream_options(fields))?);
+                self.streams.insert(name, engine.unclaimed(now, host::stream_options(fields)?)?);
                 Ok(Begun::Over(json!({})))
             }
             "unsubscribe" => {
                 let stream = self.stream(fields, "stream")?;
-                let properties = host::disconnect_options(fields)?.user_properties;
+                let properties = host::checked_user_properties(fields)?;
                 engine.unsubscribe(now, stream, properties, token)?;
                 Ok(Begun::Operation(token))
             }
             "unsubscribe_filters" => {
-                let properties = host::disconnect_options(fields)?.user_properties;
+                let properties = host::checked_user_properties(fields)?;
                 engine.unsubscribe_filters(now, host::filters(fields)?, properties, token)?;
                 Ok(Begun::Operation(token))
             }
@@ -438,16 +438,11 @@ fn expects_answer(message: &Message) -> bool {
 }
 
 fn subscribe_request(fields: &Fields, responds: bool) -> Result<SubscribeRequest, Error> {
-    let mut options = host::subscription_options(fields);
+    let mut request = host::subscribe_request(fields)?;
     if responds && !fields.contains_key("qos") {
-        options.maximum_qos = QoS::AtLeastOnce;
+        request.filters.iter_mut().for_each(|(_, options)| options.maximum_qos = QoS::AtLeastOnce);
     }
-    Ok(SubscribeRequest {
-        filters: host::filters(fields)?.into_iter().map(|filter| (filter, options)).collect(),
-        stream: host::stream_options(fields),
-        allow_partial: fields.get("allow_partial") == Some(&Value::Bool(true)),
-        user_properties: host::disconnect_options(fields)?.user_properties,
-    })
+    Ok(request)
 }
 
 fn outcome(id: u64, completion: Completion) -> Value {

@@ -1,133 +1,109 @@
-//! The options of a client from the fields of `connect` or `prepare`: by the names that every language has.
+//! Options from the fields of a command, by the names that every language has: the bridge knows them.
 
-use polymqtt::{
-    Authentication, Error, ErrorKind, OnSessionLost, Options, ProtocolVersion, QueueOptions,
-    ReconnectOptions, RedirectOptions, Scram, WhenFull, Will, WillProperties,
-};
+use polymqtt::{DisconnectOptions, Error, Options, StreamOptions};
+use polymqtt_bridge::Value as Given;
+use polymqtt_bridge::options::{self, Description, Kind};
+use polymqtt_proto::engine::SubscribeRequest;
 use serde_json::Value;
 
 use super::Fields;
-use super::reading::{checked_user_properties, flag, list, number, qos, seconds, text, user_properties};
+use super::reading::list;
 
-/// The options; credentials that the program is asked for, and authenticators, are the host's own.
+/// The options of `connect` or `prepare`; credentials that the program is asked for, and authenticators, are the host's
+/// own.
 pub(crate) fn options(fields: &Fields) -> Result<Options, Error> {
-    let servers = list(fields, "servers");
-    let mut options = Options::new(servers.first().copied().unwrap_or_default())?;
-    for server in servers.iter().skip(1) {
-        options = options.fallback(server)?;
-    }
+    let servers = texts(fields, "servers");
+    let own = ["servers", "credentials_from_host"];
+    Ok(options::options(&servers, named(fields, &own, options::descriptions()))?)
+}
+
+/// What `subscribe`, `declare` and `respond` ask for.
+pub(crate) fn subscribe_request(fields: &Fields) -> Result<SubscribeRequest, Error> {
+    let filters = texts(fields, "filters");
+    let named = named(&with_stream(fields), &["filters"], options::subscribe_descriptions());
+    Ok(options::subscribe(&filters, named)?)
+}
+
+/// The bounds of the stream of `unclaimed`.
+pub(crate) fn stream_options(fields: &Fields) -> Result<StreamOptions, Error> {
+    Ok(options::stream(named(&with_stream(fields), &[], options::stream_descriptions()))?)
+}
+
+pub(crate) fn disconnect_options(fields: &Fields) -> Result<DisconnectOptions, Error> {
+    Ok(options::disconnect(named(fields, &[], options::disconnect_descriptions()))?)
+}
+
+/// What names the command.
+const OF_EVERY_COMMAND: [&str; 3] = ["id", "do", "name"];
+
+/// The fields that are options, all but those of the command's `own`: `{"will": {"topic": "a"}}` is `will.topic`, and
+/// `null` leaves the default where it does not switch off.
+fn named(
+    fields: &Fields,
+    own: &[&str],
+    descriptions: impl Iterator<Item = Description>,
+) -> Vec<(String, Given)> {
+    let descriptions: Vec<Description> = descriptions.collect();
+    let kind = |name: &str| descriptions.iter().find(|option| option.name == name).map(|option| &option.kind);
+    flat("", fields)
+        .into_iter()
+        .filter(|(name, _)| !OF_EVERY_COMMAND.contains(&name.as_str()) && !own.contains(&name.as_str()))
+        .filter(|(name, value)| !value.is_null() || kind(name) == Some(&Kind::Off))
+        .map(|(name, value)| {
+            let given = given(value, kind(&name));
+            (name, given)
+        })
+        .collect()
+}
+
+/// The fields of objects as fields of their own, by dotted names. Lists of options are no objects.
+fn flat<'a>(prefix: &str, fields: &'a Fields) -> Vec<(String, &'a Value)> {
+    let mut all = Vec::new();
     for (name, value) in fields {
-        options = option(options, name, value, fields)?;
-    }
-    Ok(options)
-}
-
-fn option(options: Options, name: &str, value: &Value, fields: &Fields) -> Result<Options, Error> {
-    let text = || text(fields, name).unwrap_or_else(|| value.to_string());
-    let duration = || seconds(fields, name).unwrap_or_default();
-    let is_set = value.as_bool().unwrap_or(false);
-    let object = || value.as_object().cloned().unwrap_or_default();
-    Ok(match name {
-        // What names the command; what the host sees to.
-        "id" | "do" | "name" | "servers" | "credentials_from_host" => options,
-        "authentication" => match text().as_str() {
-            "SCRAM-SHA-256" => options.scram_sha256()?,
-            method => options.authentication(Authentication::Method(method.to_owned())),
-        },
-        "scram" => {
-            let scram = object();
-            let (username, password) = (self::text(&scram, "username"), self::text(&scram, "password"));
-            let scram = Scram::new(username.unwrap_or_default(), password.unwrap_or_default());
-            options.authentication(Authentication::ScramSha256(scram))
+        match value {
+            Value::Object(group) => all.extend(flat(&format!("{prefix}{name}."), group)),
+            value => all.push((format!("{prefix}{name}"), value)),
         }
-        "version" => options.version(match text().as_str() {
-            "3.1.1" => ProtocolVersion::V311,
-            "auto" => ProtocolVersion::Auto,
-            _ => ProtocolVersion::V5,
-        }),
-        "client_id" if value.is_null() => options,
-        "client_id" => options.client_id(text()),
-        "username" => options.username(text()),
-        "password" => options.password(text()),
-        "clean_start" => options.clean_start(is_set),
-        "session_expiry" => options.session_expiry(duration()),
-        "on_session_lost" => options.on_session_lost(match text().as_str() {
-            "fail" => OnSessionLost::Fail,
-            _ => OnSessionLost::Resend,
-        }),
-        "keep_alive" => options.keep_alive(duration()),
-        "connect_timeout" => options.connect_timeout(duration()),
-        "keep_trying" => options.keep_trying(is_set),
-        "subscribe_timeout" => options.subscribe_timeout(duration()),
-        "unclaimed_timeout" => options.unclaimed_timeout(duration()),
-        "will" => options.will(will(&object())?),
-        "receive_maximum" => options.receive_maximum(number(fields, name).unwrap_or_default()),
-        "maximum_packet_size" => options.maximum_packet_size(number(fields, name).unwrap_or_default()),
-        "verify_payload_format" => options.verify_payload_format(is_set),
-        "topic_alias_maximum" => options.topic_alias_maximum(number(fields, name).unwrap_or_default()),
-        "outgoing_topic_aliases" => options.outgoing_topic_aliases(number(fields, name).unwrap_or_default()),
-        "user_properties" => user_properties(fields)
-            .into_iter()
-            .fold(options, |options, (name, value)| options.user_property(name, value)),
-        "queue" => options.queue(queue(&object())),
-        "reconnect" => options.reconnect(value.as_object().map(reconnect)),
-        "redirect" => options.redirect(redirect(&object())),
-        "response_topic_prefix" => options.response_topic_prefix(text()),
-        "ask_response_information" => options.ask_response_information(is_set),
-        other => return Err(Error::new(ErrorKind::InvalidOption, format!("there is no option {other:?}"))),
-    })
+    }
+    all
 }
 
-fn will(fields: &Fields) -> Result<Will, Error> {
-    let will = Will::new(
-        text(fields, "topic").unwrap_or_default(),
-        text(fields, "payload").unwrap_or_default().into_bytes(),
-    )?;
-    let properties = WillProperties {
-        payload_format_indicator: flag(fields, "payload_is_utf8"),
-        message_expiry_interval: seconds(fields, "message_expiry")
-            .map(|expiry| u32::try_from(expiry.as_secs()).unwrap_or(u32::MAX)),
-        content_type: text(fields, "content_type").and_then(|text| text.try_into().ok()),
-        response_topic: text(fields, "response_topic").and_then(|text| text.try_into().ok()),
-        correlation_data: text(fields, "correlation_data").map(Into::into),
-        user_properties: checked_user_properties(fields)?,
-        ..WillProperties::default()
-    };
-    Ok(will
-        .qos(qos(fields))
-        .retain(flag(fields, "retain").unwrap_or(false))
-        .delay(seconds(fields, "delay").unwrap_or_default())
-        .properties(properties))
-}
-
-fn queue(fields: &Fields) -> QueueOptions {
-    let default = QueueOptions::default();
-    QueueOptions {
-        max_messages: number(fields, "max_messages").unwrap_or(default.max_messages),
-        max_bytes: number(fields, "max_bytes").unwrap_or(default.max_bytes),
-        when_full: match text(fields, "when_full").as_deref() {
-            Some("fail") => WhenFull::Fail,
-            Some("drop_oldest") => WhenFull::DropOldest,
-            Some("drop_newest") => WhenFull::DropNewest,
-            Some("latest_per_topic") => WhenFull::LatestPerTopic,
-            _ => WhenFull::Wait,
+/// A value for an option of this kind. Pairs are written `name:value`.
+fn given(value: &Value, kind: Option<&Kind>) -> Given {
+    match value {
+        Value::Bool(flag) => Given::Bool(*flag),
+        Value::Number(number) => match number.as_i64() {
+            Some(number) => Given::Integer(number),
+            None => Given::Number(number.as_f64().unwrap_or(f64::NAN)),
         },
+        Value::String(text) => Given::Text(text.clone()),
+        Value::Array(list) => {
+            let texts = list.iter().filter_map(Value::as_str).map(ToOwned::to_owned);
+            match kind {
+                Some(Kind::Pairs) => Given::Pairs(texts.map(pair).collect()),
+                _ => Given::Texts(texts.collect()),
+            }
+        }
+        Value::Null | Value::Object(_) => Given::Null,
     }
 }
 
-fn reconnect(fields: &Fields) -> ReconnectOptions {
-    let default = ReconnectOptions::default();
-    ReconnectOptions {
-        shortest: seconds(fields, "shortest").unwrap_or(default.shortest),
-        longest: seconds(fields, "longest").unwrap_or(default.longest),
-        stable_after: seconds(fields, "stable_after").unwrap_or(default.stable_after),
+fn pair(text: String) -> (String, String) {
+    match text.split_once(':') {
+        Some((name, value)) => (name.to_owned(), value.to_owned()),
+        None => (text, String::new()),
     }
 }
 
-fn redirect(fields: &Fields) -> RedirectOptions {
-    let default = RedirectOptions::default();
-    RedirectOptions {
-        most_hops: number(fields, "most_hops").unwrap_or(default.most_hops),
-        trust_other_hosts: flag(fields, "trust_other_hosts").unwrap_or(default.trust_other_hosts),
+/// The fields with those of the object `stream` among them.
+fn with_stream(fields: &Fields) -> Fields {
+    let mut fields = fields.clone();
+    if let Some(Value::Object(stream)) = fields.remove("stream") {
+        fields.extend(stream);
     }
+    fields
+}
+
+fn texts(fields: &Fields, name: &str) -> Vec<String> {
+    list(fields, name).into_iter().map(ToOwned::to_owned).collect()
 }

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use polymqtt::{
-    Acknowledgement, AuthenticationReply, Credentials, DisconnectOptions, Error, ErrorKind, Message,
-    PublishProperties, QoS, ReasonCode, RetainHandling, StreamOptions, SubscriptionOptions, TopicFilter,
-    UserProperties, Utf8String, WhenStreamFull,
+    Acknowledgement, AuthenticationReply, Credentials, Error, ErrorKind, Message, PublishProperties, QoS,
+    ReasonCode, TopicFilter, UserProperties, Utf8String,
 };
 use serde_json::Value;
 
@@ -20,15 +19,15 @@ pub(crate) fn seconds(fields: &Fields, name: &str) -> Option<Duration> {
     Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
-pub(super) fn flag(fields: &Fields, name: &str) -> Option<bool> {
+fn flag(fields: &Fields, name: &str) -> Option<bool> {
     fields.get(name).and_then(Value::as_bool)
 }
 
-pub(super) fn number<T: TryFrom<u64>>(fields: &Fields, name: &str) -> Option<T> {
+fn number<T: TryFrom<u64>>(fields: &Fields, name: &str) -> Option<T> {
     fields.get(name)?.as_u64().and_then(|number| T::try_from(number).ok())
 }
 
-pub(super) fn qos(fields: &Fields) -> QoS {
+fn qos(fields: &Fields) -> QoS {
     number::<u8>(fields, "qos").and_then(|qos| QoS::try_from(qos).ok()).unwrap_or_default()
 }
 
@@ -51,7 +50,7 @@ pub(crate) fn user_properties(fields: &Fields) -> Vec<(String, String)> {
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-pub(super) fn checked_user_properties(fields: &Fields) -> Result<UserProperties, Error> {
+pub(crate) fn checked_user_properties(fields: &Fields) -> Result<UserProperties, Error> {
     let checked = |text: String| {
         Utf8String::try_from(text)
             .map_err(|error| Error::new(ErrorKind::InvalidMessage, format!("user_properties: {error}")))
@@ -91,34 +90,6 @@ pub(crate) fn filters(fields: &Fields) -> Result<Vec<TopicFilter>, Error> {
     list(fields, "filters").into_iter().map(|filter| Ok(TopicFilter::try_from(filter)?)).collect()
 }
 
-pub(crate) fn subscription_options(fields: &Fields) -> SubscriptionOptions {
-    SubscriptionOptions {
-        maximum_qos: qos(fields),
-        no_local: flag(fields, "no_local").unwrap_or(false),
-        retain_as_published: flag(fields, "retain_as_published").unwrap_or(false),
-        retain_handling: match text(fields, "retain_handling").as_deref() {
-            Some("send_if_new") => RetainHandling::SendIfNew,
-            Some("do_not_send") => RetainHandling::DoNotSend,
-            _ => RetainHandling::SendAtSubscribe,
-        },
-    }
-}
-
-/// The bounds of a stream: `stream.max_messages`, ..., and `manual_ack`.
-pub(crate) fn stream_options(fields: &Fields) -> StreamOptions {
-    let mut options =
-        StreamOptions { manual_ack: flag(fields, "manual_ack").unwrap_or(false), ..StreamOptions::default() };
-    let Some(stream) = fields.get("stream").and_then(Value::as_object) else {
-        return options;
-    };
-    options.max_messages = number(stream, "max_messages").unwrap_or(options.max_messages);
-    options.max_bytes = number(stream, "max_bytes").unwrap_or(options.max_bytes);
-    if text(stream, "when_full").as_deref() == Some("drop_oldest") {
-        options.when_full = WhenStreamFull::DropOldest;
-    }
-    options
-}
-
 /// What `ack` says beside the message.
 pub(crate) fn acknowledgement(fields: &Fields) -> Result<Acknowledgement, Error> {
     let code = number::<u8>(fields, "reason_code").map(ReasonCode::try_from).transpose();
@@ -126,17 +97,6 @@ pub(crate) fn acknowledgement(fields: &Fields) -> Result<Acknowledgement, Error>
         reason_code: code
             .map_err(|error| Error::new(ErrorKind::InvalidOption, error.to_string()))?
             .unwrap_or_default(),
-        reason_string: utf8(fields, "reason_string")?,
-        user_properties: checked_user_properties(fields)?,
-    })
-}
-
-pub(crate) fn disconnect_options(fields: &Fields) -> Result<DisconnectOptions, Error> {
-    let default = DisconnectOptions::default();
-    Ok(DisconnectOptions {
-        timeout: seconds(fields, "timeout").unwrap_or(default.timeout),
-        with_will: flag(fields, "with_will").unwrap_or(false),
-        session_expiry: seconds(fields, "session_expiry"),
         reason_string: utf8(fields, "reason_string")?,
         user_properties: checked_user_properties(fields)?,
     })
