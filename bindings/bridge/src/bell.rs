@@ -1,6 +1,7 @@
 //! The wake: rung when a client has news after it had none.
 
 use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::Wake;
 use std::time::{Duration, Instant};
@@ -11,6 +12,8 @@ pub struct Bell {
     rings: Mutex<u64>,
     rung: Condvar,
     pipe: Option<(PipeReader, PipeWriter)>,
+    /// Bytes in the pipe.
+    unread: AtomicUsize,
 }
 
 impl Bell {
@@ -28,12 +31,14 @@ impl Bell {
         self.pipe.as_ref().map(|(reader, _)| reader)
     }
 
-    /// Makes the readable descriptor unreadable again. Blocks on one that is not readable.
+    /// Makes the readable descriptor unreadable again. Never blocks.
     pub fn hush(&self) {
-        if let Some(mut reader) = self.descriptor() {
-            // More than one ring, where news were taken before the descriptor was looked at.
-            let _read = reader.read(&mut [0; 64]);
-        }
+        let Some(mut reader) = self.descriptor() else {
+            return;
+        };
+        // More than one, where news were taken before the descriptor was looked at.
+        let unread = self.unread.swap(0, Ordering::Acquire);
+        let _all = std::io::copy(&mut reader.by_ref().take(unread as u64), &mut std::io::sink());
     }
 
     /// How often it has rung.
@@ -76,7 +81,37 @@ impl Wake for Bell {
         if let Some((_, writer)) = &self.pipe {
             // Never blocks: a client does not ring again before its news were taken.
             let mut writer = writer;
-            let _written = writer.write(&[1]);
+            if writer.write_all(&[1]).is_ok() {
+                self.unread.fetch_add(1, Ordering::Release);
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_hushed_however_often_it_has_rung() {
+        let bell = Arc::new(Bell::with_descriptor().unwrap());
+        bell.hush();
+        bell.wake_by_ref();
+        bell.wake_by_ref();
+        bell.hush();
+        bell.hush();
+        assert_eq!((bell.rings(), bell.unread.load(Ordering::Relaxed)), (2, 0));
+    }
+
+    #[test]
+    fn a_wait_ends_with_a_ring_that_was_not_seen_or_with_its_time() {
+        let bell = Arc::new(Bell::default());
+        assert_eq!(bell.wait(0, Some(Instant::now())), 0);
+        let waiting = std::thread::spawn({
+            let bell = Arc::clone(&bell);
+            move || bell.wait(0, None)
+        });
+        bell.wake_by_ref();
+        assert_eq!(waiting.join().unwrap(), 1);
     }
 }

@@ -454,3 +454,6 @@ fn may_wait(bridged: &Bridged, rejected: &Rejected) -> bool {
 fn success() -> PublishAck {
     PublishAck { reason_code: ReasonCode::Success, properties: None }
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,7 +84,12 @@ impl Bridged {
     /// That a panic has closed the client.
     #[inline]
     pub fn with<T>(&self, act: impl FnOnce(&mut Engine) -> T) -> Result<T, Error> {
-        self.shared().with(|state, _| act(&mut state.engine))
+        self.shared().with(|state, wakes| {
+            let outcome = act(&mut state.engine);
+            // A message that was withdrawn leaves room.
+            state.make_room(wakes);
+            outcome
+        })
     }
 
     /// Begins to authenticate again; the outcome is a [`Completion::Reauthenticated`].
