@@ -1,5 +1,7 @@
 //! After a fork: the parent's client is refused at once, and a new one works. Alone in its process, which it pretends to fork.
 
+#![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
+
 use std::sync::Arc;
 
 use polymqtt_bridge::mqtt::{ErrorKind, Options, Token};
