@@ -11,7 +11,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::operation::{Operation, wake};
+use crate::operation::{Operation, Waiters, add_waiter, wake};
 
 /// Events that nobody takes are lost beyond these.
 const EVENTS_KEPT: usize = 256;
@@ -25,7 +25,7 @@ pub(crate) struct Core {
     /// Whose tasks wait; `None` for a client whose calls block.
     event_loop: Option<Py<PyAny>>,
     /// Tasks that found their stream empty: futures of the loop.
-    readers: Mutex<BTreeMap<StreamId, Vec<Py<PyAny>>>>,
+    readers: Mutex<BTreeMap<StreamId, Waiters>>,
     events: Mutex<VecDeque<Event>>,
     news: Mutex<News>,
     ended: AtomicBool,
@@ -116,7 +116,9 @@ impl Core {
     /// A future that is done once the stream may have something.
     pub(crate) fn reader(&self, py: Python<'_>, stream: StreamId) -> PyResult<Py<PyAny>> {
         let future = self.future(py)?;
-        lock(&self.readers).entry(stream).or_default().push(future.clone_ref(py));
+        let mut waiters = lock(&self.readers).remove(&stream).unwrap_or_default();
+        add_waiter(py, &mut waiters, &future);
+        lock(&self.readers).entry(stream).or_default().append(&mut waiters);
         if self.ended.load(Ordering::Acquire) {
             self.wake_readers(py);
         }

@@ -42,8 +42,11 @@ enum State {
     Done(Outcome),
 }
 
+/// So many wait before it is looked at whether they still do.
+const FORGOTTEN_FROM: usize = 8;
+
 /// Futures of the loop.
-type Waiters = Vec<Py<PyAny>>;
+pub(crate) type Waiters = Vec<Py<PyAny>>;
 
 impl Operation {
     /// The one of all messages that were done at once, as QoS 0 is: nothing can be told of them apart.
@@ -242,10 +245,23 @@ impl Operation {
     /// A future of the loop that is done once there is a change.
     pub(crate) fn waiter(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let future = self.core()?.future(py)?;
-        if let State::InLine { waiters, .. } | State::Accepted { waiters, .. } = &mut *self.state() {
-            waiters.push(future.clone_ref(py));
+        let mut waiters = self.take_waiters();
+        add_waiter(py, &mut waiters, &future);
+        if let State::InLine { waiters: empty, .. } | State::Accepted { waiters: empty, .. } =
+            &mut *self.state()
+        {
+            empty.append(&mut waiters);
         }
+        // It has ended meanwhile.
+        wake(py, waiters);
         Ok(future)
+    }
+
+    fn take_waiters(&self) -> Waiters {
+        match &mut *self.state() {
+            State::InLine { waiters, .. } | State::Accepted { waiters, .. } => std::mem::take(waiters),
+            State::Unoffered(_) | State::Done(_) => Waiters::new(),
+        }
     }
 
     fn core(&self) -> PyResult<Arc<Core>> {
@@ -430,14 +446,26 @@ pub(crate) fn thrown(kind: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>) 
     }
 }
 
+/// One more waits. Those that were cancelled are forgotten: a program may give up waiting again and again.
+pub(crate) fn add_waiter(py: Python<'_>, waiters: &mut Waiters, future: &Py<PyAny>) {
+    if waiters.len() >= FORGOTTEN_FROM {
+        waiters.retain(|waiter| !is_done(waiter.bind(py)));
+    }
+    waiters.push(future.clone_ref(py));
+}
+
 /// Ends futures that somebody waits with; one that was cancelled has nobody.
 pub(crate) fn wake(py: Python<'_>, waiters: Vec<Py<PyAny>>) {
     for waiter in waiters {
         let waiter = waiter.bind(py);
-        let is_done = waiter.call_method0(intern!(py, "done")).and_then(|done| done.is_truthy());
-        if matches!(is_done, Ok(false)) {
+        if !is_done(waiter) {
             // A loop that is closed has nobody who waits.
             let _closed = waiter.call_method1(intern!(py, "set_result"), (py.None(),));
         }
     }
+}
+
+fn is_done(future: &Bound<'_, PyAny>) -> bool {
+    let done = future.call_method0(intern!(future.py(), "done"));
+    done.and_then(|done| done.is_truthy()).unwrap_or(true)
 }
