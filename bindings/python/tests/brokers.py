@@ -55,7 +55,10 @@ def mosquitto(certificates: Certificates, configuration: str = "allow_anonymous 
             while " running" not in (line := process.stderr.readline()):
                 assert line, "mosquitto has ended"
             yield Broker(
-                "mosquitto", f"mqtt://localhost:{tcp}", f"mqtts://localhost:{tls}", f"ws://localhost:{ws}/mqtt"
+                "mosquitto",
+                f"mqtt://localhost:{tcp}",
+                f"mqtts://localhost:{tls}",
+                f"ws://localhost:{ws}/mqtt",
             )
 
 

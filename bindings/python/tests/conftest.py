@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import trustme
-
 from brokers import Broker, Certificates, embedded, mosquitto
 
 LONGEST = 10

@@ -96,7 +96,12 @@ async def test_what_is_not_set_is_none(url: str, topic: Topic) -> None:
 
 async def test_a_message_is_sent_as_it_was_made(url: str, topic: Topic) -> None:
     made = polymqtt.Message(topic("a"), "payload", qos=1, user_properties={"key": "1"})
-    assert (made.topic, made.payload, made.qos, made.user_properties) == (topic("a"), b"payload", 1, [("key", "1")])
+    assert (made.topic, made.payload, made.qos, made.user_properties) == (
+        topic("a"),
+        b"payload",
+        1,
+        [("key", "1")],
+    )
     async with polymqtt.connect(url) as client, client.subscribe(topic("#"), qos=1) as messages:
         await client.send(made)
         message = await messages.recv()
@@ -147,10 +152,15 @@ async def test_own_messages_can_be_left_out(url: str, topic: Topic) -> None:
 
 
 async def test_many_messages_are_published_by_one_call(url: str, topic: Topic) -> None:
-    async with polymqtt.connect(url) as client, client.subscribe(topic("#"), qos=1, max_messages=5000) as messages:
+    async with (
+        polymqtt.connect(url) as client,
+        client.subscribe(topic("#"), qos=1, max_messages=5000) as messages,
+    ):
         batch = ((topic("a"), str(number)) for number in range(1000))
         acks = await client.publish_many(batch, qos=1)
-        assert [ack.reason_code for ack in acks if isinstance(ack, polymqtt.PublishAck)] == [ReasonCode.SUCCESS] * 1000
+        assert [ack.reason_code for ack in acks if isinstance(ack, polymqtt.PublishAck)] == [
+            ReasonCode.SUCCESS
+        ] * 1000
         received = [await messages.recv() for _ in range(1000)]
         assert [message.text() for message in received if message] == [str(number) for number in range(1000)]
 

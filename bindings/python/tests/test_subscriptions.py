@@ -106,7 +106,9 @@ async def test_a_message_can_be_refused(url: str, topic: Topic) -> None:
             assert message is not None
             with pytest.raises(polymqtt.InvalidOptionError, match="reason_code|acknowledged"):
                 messages.ack(message, reason_code=ReasonCode.BANNED)
-            messages.ack(message, reason_code=ReasonCode.NOT_AUTHORIZED, reason_string="no", user_properties={"a": "b"})
+            messages.ack(
+                message, reason_code=ReasonCode.NOT_AUTHORIZED, reason_string="no", user_properties={"a": "b"}
+            )
 
 
 async def test_a_shared_subscription_divides_the_messages(url: str, topic: Topic) -> None:
