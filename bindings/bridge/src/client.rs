@@ -238,6 +238,12 @@ impl Client {
         self.with(|engine, now| engine.cancel(now, token)).map(|_found| ())
     }
 
+    /// Nobody waits for the answer to a request any more: it has no outcome, and is withdrawn if it was never sent.
+    pub fn forget_request(&self, token: Token) {
+        // Closed: it has ended with the client.
+        let _closed = self.with(|engine, now| engine.forget_request(now, token));
+    }
+
     /// Waits for everything accepted to be handed to the operating system; the outcome is a [`Completion::Flushed`].
     ///
     /// # Errors

@@ -170,7 +170,8 @@ impl Stream {
     }
 
     fn tell_in_time(&self, hand: &mut Hand) -> Result<(), Error> {
-        if hand.taken == 0 || hand.told.elapsed() < TOLD_WITHIN {
+        // The last one may be in the program's hands for long.
+        if hand.taken == 0 || (!hand.messages.is_empty() && hand.told.elapsed() < TOLD_WITHIN) {
             return Ok(());
         }
         hand.told = Instant::now();
@@ -178,15 +179,10 @@ impl Stream {
         self.client.with(|engine, now| engine.taken(now, self.id, taken))
     }
 
-    /// What was handed out is taken; the rest goes back, to have the stream's end.
+    /// What nobody has seen goes back, to have the stream's end; what was handed out is taken by that.
     fn let_go(&self, hand: &mut Hand) -> Result<(), Error> {
-        hand.take();
-        let taken = std::mem::take(&mut hand.taken);
         let messages = Vec::from(std::mem::take(&mut hand.messages));
-        self.client.with(|engine, now| {
-            engine.taken(now, self.id, taken);
-            engine.put_back(now, self.id, messages);
-        })
+        self.client.with(|engine, now| engine.put_back(now, self.id, messages))
     }
 
     fn hand(&self) -> MutexGuard<'_, Hand> {

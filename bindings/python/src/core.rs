@@ -87,6 +87,15 @@ impl Core {
         Drained { told, for_program: self.has_events() || self.client.has_questions() }
     }
 
+    /// Takes the news of a client that has ended, which nobody else does; whether it has.
+    pub(crate) fn drain_at_end(&self, py: Python<'_>) -> bool {
+        let ended = self.ended.load(Ordering::Acquire);
+        if ended {
+            self.drain(py);
+        }
+        ended
+    }
+
     pub(crate) fn take_events(&self) -> Vec<Event> {
         lock(&self.events).drain(..).collect()
     }

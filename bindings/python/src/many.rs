@@ -108,7 +108,7 @@ impl Many {
             let (operation, token) = if message.qos() == QoS::AtMostOnce {
                 (Operation::succeeded(py)?, Token::NONE)
             } else {
-                Operation::register(py, &self.core)?
+                Operation::register(py, &self.core, false)?
             };
             prepared.push_back(Prepared { operation, token, message });
         }

@@ -22,6 +22,8 @@ use crate::outcome::Outcome;
 #[pyclass(frozen, module = "polymqtt", weakref, generic)]
 pub(crate) struct Operation {
     core: Weak<Core>,
+    /// Whether it is taken back when nobody waits for it any more.
+    is_request: bool,
     state: Mutex<State>,
 }
 
@@ -52,8 +54,16 @@ impl Operation {
     /// The one of all messages that were done at once, as QoS 0 is: nothing can be told of them apart.
     pub(crate) fn succeeded(py: Python<'_>) -> PyResult<Py<Self>> {
         static SUCCEEDED: PyOnceLock<Py<Operation>> = PyOnceLock::new();
-        let make =
-            || Py::new(py, Self { core: Weak::new(), state: Mutex::new(State::Done(Outcome::Success)) });
+        let make = || {
+            Py::new(
+                py,
+                Self {
+                    core: Weak::new(),
+                    is_request: false,
+                    state: Mutex::new(State::Done(Outcome::Success)),
+                },
+            )
+        };
         Ok(SUCCEEDED.get_or_try_init(py, make)?.clone_ref(py))
     }
 
@@ -63,7 +73,7 @@ impl Operation {
         core: &Arc<Core>,
         start: impl FnOnce(Token) -> Result<(), Error>,
     ) -> PyResult<Py<Self>> {
-        let (operation, token) = Self::register(py, core)?;
+        let (operation, token) = Self::register(py, core, false)?;
         if let Err(error) = start(token) {
             core.pending.remove(token);
             return Err(exception(py, &error));
@@ -87,7 +97,7 @@ impl Operation {
                 Offered::Done | Offered::Accepted => Self::succeeded(py),
             };
         }
-        let (operation, token) = Self::register(py, core)?;
+        let (operation, token) = Self::register(py, core, matches!(offer, Offer::Request(_)))?;
         let offered = match offer {
             Offer::Publish(timeout) => core.client.publish(token, message, timeout),
             Offer::Request(timeout) => core.client.request(token, message, timeout),
@@ -110,14 +120,20 @@ impl Operation {
         offer: Offer,
     ) -> PyResult<Py<Self>> {
         let state = State::Unoffered(Box::new((message, offer)));
-        Py::new(py, Self { core: Arc::downgrade(core), state: Mutex::new(state) })
+        let is_request = matches!(offer, Offer::Request(_));
+        Py::new(py, Self { core: Arc::downgrade(core), is_request, state: Mutex::new(state) })
     }
 
     /// One that the client will know by this token.
     #[inline]
-    pub(crate) fn register(py: Python<'_>, core: &Arc<Core>) -> PyResult<(Py<Self>, Token)> {
+    pub(crate) fn register(
+        py: Python<'_>,
+        core: &Arc<Core>,
+        is_request: bool,
+    ) -> PyResult<(Py<Self>, Token)> {
         let state = State::Accepted { token: Token::NONE, waiters: Waiters::new() };
-        let operation = Py::new(py, Self { core: Arc::downgrade(core), state: Mutex::new(state) })?;
+        let operation = Self { core: Arc::downgrade(core), is_request, state: Mutex::new(state) };
+        let operation = Py::new(py, operation)?;
         let token = core.pending.insert(operation.clone_ref(py));
         *operation.get().state() = State::Accepted { token, waiters: Waiters::new() };
         Ok((operation, token))
@@ -226,7 +242,22 @@ impl Operation {
         joined.inspect_err(|_| drop(core.pending.remove(token))).or_raise(py)
     }
 
-    /// Nobody waits any more: a message that was not accepted is taken back.
+    /// Nobody waits any more: a message that was not accepted is taken back, and so is a request.
+    pub(crate) fn give_up(&self) {
+        self.leave_line();
+        let mut state = self.state();
+        let State::Accepted { token, .. } = &*state else {
+            return;
+        };
+        if self.is_request
+            && let Ok(core) = self.core()
+        {
+            core.client.forget_request(*token);
+            core.pending.remove(*token);
+            *state = State::Done(Outcome::Failed(withdrawn()));
+        }
+    }
+
     pub(crate) fn leave_line(&self) {
         let mut state = self.state();
         let State::InLine { token, offer, .. } = &*state else {
@@ -289,11 +320,11 @@ impl Operation {
         match waited {
             Ok(Some(found)) => found,
             Ok(None) => {
-                operation.leave_line();
+                operation.give_up();
                 Err(exception(py, &Error::new(ErrorKind::Timeout, "there was no outcome in time")))
             }
             Err(interrupted) => {
-                operation.leave_line();
+                operation.give_up();
                 Err(interrupted)
             }
         }
@@ -317,6 +348,12 @@ impl Operation {
             return Err(PyStopIteration::new_err((outcome?,)));
         }
         Self::join_line(slf)?;
+        // Nobody takes the news of a client that has ended.
+        if slf.get().core()?.drain_at_end(py)
+            && let Some(outcome) = slf.get().outcome(py)
+        {
+            return Err(PyStopIteration::new_err((outcome?,)));
+        }
         slf.get().waiter(py)
     }
 
@@ -332,12 +369,12 @@ impl Operation {
         traceback: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         let _ = traceback;
-        self.leave_line();
+        self.give_up();
         Err(thrown(kind, value))
     }
 
     fn close(&self) {
-        self.leave_line();
+        self.give_up();
     }
 
     /// Blocks until the outcome is there.
@@ -361,8 +398,7 @@ impl Operation {
         let mut state = self.state();
         match &*state {
             State::Unoffered(_) => {
-                let error = Error::new(ErrorKind::Cancelled, "the message was withdrawn before it was sent");
-                *state = State::Done(Outcome::Failed(error));
+                *state = State::Done(Outcome::Failed(withdrawn()));
                 Ok(())
             }
             State::Accepted { token, .. } | State::InLine { token, .. } => {
@@ -436,6 +472,10 @@ impl Acceptance {
     fn wait(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         Operation::block(self.0.bind(py), crate::arguments::timeout(timeout)?, Operation::acceptance)
     }
+}
+
+fn withdrawn() -> Error {
+    Error::new(ErrorKind::Cancelled, "the message was withdrawn before it was sent")
 }
 
 /// What a coroutine's `throw` raises.

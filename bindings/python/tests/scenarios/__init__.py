@@ -1,0 +1,1 @@
+"""The scenarios of all languages, played by this one."""
