@@ -129,20 +129,25 @@ impl Client {
     }
 
     /// The questions that were not seen yet; each by the number to [answer](Client::answer) it with.
-    #[must_use]
-    pub fn take_questions(&self) -> Vec<(u64, Question)> {
-        self.questions.take()
+    ///
+    /// # Errors
+    /// That the client can't be used.
+    pub fn take_questions(&self) -> Result<Vec<(u64, Question)>, Error> {
+        self.check()?;
+        Ok(self.questions.take())
     }
 
     /// Whether there are questions that were not seen yet.
     #[must_use]
     pub fn has_questions(&self) -> bool {
-        !self.questions.is_empty()
+        self.check().is_ok() && !self.questions.is_empty()
     }
 
     /// Answers a question. One that nobody waits for any more is forgotten.
     pub fn answer(&self, question: u64, answer: Answer) {
-        self.questions.answer(question, answer);
+        if self.check().is_ok() {
+            self.questions.answer(question, answer);
+        }
     }
 
     /// Connects; the outcome is a [`Completion::Connected`].

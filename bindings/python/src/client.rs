@@ -83,6 +83,7 @@ impl Client {
 
     #[pyo3(name = "_take_events")]
     fn take_events<'py>(&self, py: Python<'py>) -> PyResult<Vec<(&'static str, Bound<'py, PyDict>)>> {
+        self.core.client.check().or_raise(py)?;
         let mut events = self
             .core
             .take_events()
@@ -97,7 +98,7 @@ impl Client {
 
     #[pyo3(name = "_take_questions")]
     fn take_questions<'py>(&self, py: Python<'py>) -> PyResult<Vec<(u64, &'static str, Bound<'py, PyDict>)>> {
-        let questions = self.core.client.take_questions();
+        let questions = self.core.client.take_questions().or_raise(py)?;
         let fields = questions.iter().map(|(number, question)| {
             let (name, fields) = questions::question(py, question)?;
             Ok((*number, name, fields))

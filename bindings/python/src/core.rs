@@ -11,6 +11,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
+use crate::errors::OrRaise;
 use crate::operation::{Operation, Waiters, add_waiter, wake};
 
 /// Events that nobody takes are lost beyond these.
@@ -136,6 +137,9 @@ impl Core {
 
     /// Wakes the tasks that wait for a stream that is closed here.
     pub(crate) fn stream_closed(&self, py: Python<'_>, stream: StreamId) {
+        if self.client.check().is_err() {
+            return;
+        }
         let readers = lock(&self.readers).remove(&stream);
         wake(py, readers.unwrap_or_default());
         self.client.bell().pass_on();
@@ -150,6 +154,7 @@ impl Core {
         timeout: Option<Duration>,
         look: impl Fn() -> Option<T>,
     ) -> PyResult<Option<T>> {
+        self.client.check().or_raise(py)?;
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let bell = self.client.bell();
         loop {

@@ -38,6 +38,8 @@ struct Progress {
     /// Taken from the iterable, in order, not offered yet.
     prepared: VecDeque<Prepared>,
     exhausted: bool,
+    /// What is wrong with the first message that is none; those before it go their way.
+    wrong: Option<PyErr>,
     offered: Vec<Py<Operation>>,
     /// How many outcomes are there.
     settled: usize,
@@ -85,8 +87,9 @@ impl Many {
             self.prepare(py)?;
             let mut progress = self.progress();
             if progress.prepared.is_empty() {
+                let wrong = progress.wrong.take();
                 drop(progress);
-                return self.collect(py);
+                return wrong.map_or_else(|| self.collect(py), Err);
             }
             self.offer(py, &mut progress)?;
         }
@@ -104,7 +107,15 @@ impl Many {
                 self.progress().exhausted = true;
                 break;
             };
-            let message = self.message(&given?)?;
+            let message = match given.and_then(|given| self.message(&given)) {
+                Ok(message) => message,
+                Err(wrong) => {
+                    let mut progress = self.progress();
+                    progress.wrong = Some(wrong);
+                    progress.exhausted = true;
+                    break;
+                }
+            };
             let (operation, token) = if message.qos() == QoS::AtMostOnce {
                 (Operation::succeeded(py)?, Token::NONE)
             } else {

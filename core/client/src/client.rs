@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use polymqtt_proto::connection::Grant;
@@ -335,9 +335,17 @@ impl<S: AsRef<str>, const N: usize> IntoFilters for [S; N] {
     }
 }
 
-/// Differs from client to client; need not be secret. The keys of a hasher are drawn from the system's randomness.
+/// Differs from client to client; need not be secret. Processes that were forked from one another must not draw the
+/// same, as the keys of the standard library's hashers do.
 fn entropy() -> [u8; 16] {
-    let half = || RandomState::new().hash_one(Duration::ZERO).to_le_bytes();
-    let (first, second) = (half(), half());
-    std::array::from_fn(|index| *first.get(index).or_else(|| second.get(index.wrapping_sub(8))).unwrap_or(&0))
+    let mut drawn = [0; 16];
+    let source = rustls::crypto::ring::default_provider().secure_random;
+    if source.fill(&mut drawn).is_err() {
+        let half = || RandomState::new().hash_one(std::process::id()).to_le_bytes();
+        let (first, second) = (half(), half());
+        drawn = std::array::from_fn(|index| {
+            *first.get(index).or_else(|| second.get(index.wrapping_sub(8))).unwrap_or(&0)
+        });
+    }
+    drawn
 }
