@@ -7,7 +7,7 @@ use polymqtt_bridge::mqtt::{Bytes, Error, ErrorKind, Message, TopicFilter, UserP
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDelta, PyMapping, PyString};
+use pyo3::types::{PyBytes, PyDelta, PyInt, PyMapping, PyString};
 
 use crate::errors::{OrRaise, exception};
 
@@ -102,9 +102,12 @@ pub(crate) fn payload(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Bytes> {
 
 #[inline]
 pub(crate) fn qos(value: &Bound<'_, PyAny>) -> PyResult<u8> {
-    let number: i64 = value.extract().map_err(|_other| wrong_type("qos", "int", value))?;
-    // What does not fit is refused like other numbers that are no quality of service.
-    Ok(u8::try_from(number).unwrap_or(u8::MAX))
+    match value.extract() {
+        Ok(number) => Ok(number),
+        // What does not fit is refused like other numbers that are no quality of service.
+        Err(_too_large) if value.is_instance_of::<PyInt>() => Ok(u8::MAX),
+        Err(_other) => Err(wrong_type("qos", "int", value)),
+    }
 }
 
 /// A `timedelta`, or seconds.

@@ -124,13 +124,30 @@ impl Client {
         self.core.client.connected().map(|grant| outcome::grant(py, &grant)).transpose()
     }
 
+    /// The client identifier in use; empty before the server has assigned one.
     #[getter]
     fn client_id(&self) -> String {
         self.core.client.client_id()
     }
 
+    /// Publishes a message: await it for the server's acknowledgement.
+    ///
+    /// QoS 0 is done once the message is accepted. See `PublishOptions` for the arguments that are not told here.
+    ///
+    /// Args:
+    ///     topic: The topic name (section 4.7).
+    ///     payload: The payload; text is sent as UTF-8.
+    ///     qos: The quality of service; the default is 0.
+    ///     retain: Whether the server keeps it for later subscribers [MQTT-3.3.1-5]; not by default.
+    ///
+    /// Raises:
+    ///     TypeError: An argument of another type.
+    ///     MqttError: Each rule of MQTT that the message would break, before anything is sent; then what the server or the
+    ///         queue's policy makes of it.
     #[pyo3(signature = (topic, payload=None, *, qos=None, retain=false, timeout=None, content_type=None,
-        response_topic=None, correlation_data=None, message_expiry=None, payload_is_utf8=None, user_properties=None))]
+        response_topic=None, correlation_data=None, message_expiry=None, payload_is_utf8=None, user_properties=None),
+        text_signature = "($self, topic, payload=b'', *, qos=0, retain=False, timeout=None, content_type=None, \
+        response_topic=None, correlation_data=None, message_expiry=None, payload_is_utf8=None, user_properties=())")]
     fn publish(
         &self,
         py: Python<'_>,
@@ -160,6 +177,14 @@ impl Client {
         Operation::offer(py, &self.core, message, Offer::Publish(arguments::timeout(timeout)?))
     }
 
+    /// Publishes a message that is there already; see `publish`.
+    ///
+    /// Args:
+    ///     message: The message.
+    ///     timeout: As that of `PublishOptions`.
+    ///
+    /// Raises:
+    ///     MqttError: As `publish`.
     #[pyo3(signature = (message, *, timeout=None))]
     fn send(
         &self,
@@ -193,15 +218,36 @@ impl Client {
         Many::new(&self.core, messages, qos.map_or(Ok(0), arguments::qos)?, retain, false)
     }
 
-    #[pyo3(signature = (topic, payload=None, *, qos=None, retain=false, timeout=None, content_type=None,
-        message_expiry=None, payload_is_utf8=None, user_properties=None))]
+    /// Publishes a request: await it for the answer (v5, section 4.10).
+    ///
+    /// Any number may be awaited at once, up to 65,536. All answers arrive over one subscription, made at the first request.
+    /// Dropping it gives the request up.
+    ///
+    /// Args:
+    ///     topic: The topic name.
+    ///     payload: The payload.
+    ///     qos: The quality of service; the default is 1. With 0, nothing tells that nobody listens.
+    ///     timeout: How long the answer may take, time without a connection included; the default is 30 seconds.
+    ///     content_type: What the payload is (section 3.3.2.3.9).
+    ///     message_expiry: How long the message lives, to the second (section 3.3.2.3.3); the default is the timeout.
+    ///     payload_is_utf8: Whether the payload is declared to be UTF-8 (section 3.3.2.3.2), which is then checked.
+    ///     user_properties: User properties of the message (section 3.3.2.3.7).
+    ///
+    /// Raises:
+    ///     TimeoutError: No answer came in time.
+    ///     NoResponderError: The server tells that nobody subscribes to the topic.
+    ///     UnsupportedError: Version 3.1.1.
+    ///     MqttError: As `publish` and `subscribe`.
+    #[pyo3(signature = (topic, payload=None, *, qos=None, timeout=None, content_type=None, message_expiry=None,
+        payload_is_utf8=None, user_properties=None),
+        text_signature = "($self, topic, payload=b'', *, qos=1, timeout=30, content_type=None, message_expiry=None, \
+        payload_is_utf8=None, user_properties=())")]
     fn request(
         &self,
         py: Python<'_>,
         topic: &Bound<'_, PyAny>,
         payload: Option<&Bound<'_, PyAny>>,
         qos: Option<&Bound<'_, PyAny>>,
-        retain: bool,
         timeout: Option<&Bound<'_, PyAny>>,
         content_type: Option<&Bound<'_, PyAny>>,
         message_expiry: Option<&Bound<'_, PyAny>>,
@@ -211,7 +257,7 @@ impl Client {
         let at_least_once = 1_u8.into_pyobject(py)?.into_any();
         let keywords = Keywords {
             qos: qos.or(Some(&at_least_once)),
-            retain,
+            retain: false,
             content_type,
             response_topic: None,
             correlation_data: None,
@@ -224,6 +270,12 @@ impl Client {
         Operation::offer(py, &self.core, message, Offer::Request(timeout))
     }
 
+    /// Waits until everything that was accepted has been handed to the operating system.
+    ///
+    /// It says nothing of what the server has; await the publishes for that.
+    ///
+    /// Raises:
+    ///     MqttError: The connection was lost with some of it unwritten, or the client is closed.
     fn flush(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         Operation::start(py, &self.core, |token| self.core.client.flush(token))
     }
@@ -278,6 +330,14 @@ impl Client {
         })
     }
 
+    /// Authenticates again on the connection as it stands (v5, section 4.12.1), as before a token expires.
+    ///
+    /// Messages flow on meanwhile. A server that asks for it is answered without this call.
+    ///
+    /// Raises:
+    ///     UnsupportedError: The connection does not authenticate by a method.
+    ///     TransportError: There is no connection: connecting authenticates anyway.
+    ///     MqttError: A failure on the way; it ends the connection, and reconnecting follows.
     fn reauthenticate(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         Operation::start(py, &self.core, |token| self.core.client.reauthenticate(token))
     }

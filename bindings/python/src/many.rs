@@ -233,11 +233,14 @@ impl Many {
         }
     }
 
+    /// As a coroutine's `send`.
+    #[pyo3(signature = (value, /))]
     fn send(&self, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         self.__next__(value.py())
     }
 
-    #[pyo3(signature = (kind, value=None, traceback=None))]
+    /// As a coroutine's `throw`.
+    #[pyo3(signature = (kind, value=None, traceback=None, /))]
     fn throw(
         &self,
         kind: &Bound<'_, PyAny>,

@@ -17,7 +17,9 @@ use crate::errors::{OrRaise, pairs};
 /// asked for; a `memoryview` needs no copy.
 const EAGER: usize = 4096;
 
-/// An application message: what a program publishes and what it receives.
+/// An application message (section 3.3), the same type for publishing and for receiving. It never changes.
+///
+/// `memoryview(message)` is the payload without a copy.
 #[pyclass(frozen, module = "polymqtt", weakref)]
 pub(crate) struct Message {
     topic: Py<PyString>,
@@ -32,7 +34,9 @@ pub(crate) struct Message {
 impl Message {
     #[new]
     #[pyo3(signature = (topic, payload=None, *, qos=None, retain=false, content_type=None, response_topic=None,
-        correlation_data=None, message_expiry=None, payload_is_utf8=None, user_properties=None))]
+        correlation_data=None, message_expiry=None, payload_is_utf8=None, user_properties=None),
+        text_signature = "(topic, payload=b'', *, qos=0, retain=False, content_type=None, response_topic=None, \
+        correlation_data=None, message_expiry=None, payload_is_utf8=None, user_properties=())")]
     fn new(
         topic: &Bound<'_, PyAny>,
         payload: Option<&Bound<'_, PyAny>>,
@@ -60,32 +64,43 @@ impl Message {
         Ok(Self { topic, payload: PyOnceLock::new(), message, is_taken: false })
     }
 
+    /// The topic name.
     #[getter]
     fn topic(&self, py: Python<'_>) -> Py<PyString> {
         self.topic.clone_ref(py)
     }
 
+    /// The payload. `memoryview(message)` does without a copy.
     #[getter]
     fn payload(&self, py: Python<'_>) -> Py<PyBytes> {
         self.payload.get_or_init(py, || PyBytes::new(py, self.message.payload()).unbind()).clone_ref(py)
     }
 
+    /// The quality of service: for a received message, the one it was delivered with.
     #[getter]
     fn qos<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         static QOS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         QOS.import(py, "polymqtt.qos", "QoS")?.call1((self.message.qos() as u8,))
     }
 
+    /// Publishing: whether the server is to keep it. Receiving: whether the server had kept it.
+    ///
+    /// With `retain_as_published`: whether it was published so.
     #[getter]
     fn retain(&self) -> bool {
         self.message.retain()
     }
 
+    /// Whether the server marked it as sent before [MQTT-3.3.1-1]. Never set for QoS 0.
     #[getter]
     fn dup(&self) -> bool {
         self.message.dup()
     }
 
+    /// The payload as text.
+    ///
+    /// Raises:
+    ///     UnicodeDecodeError: The payload is not UTF-8.
     fn text<'a>(&'a self, py: Python<'a>) -> PyResult<&'a str> {
         let content = self.content(py);
         std::str::from_utf8(content).map_err(|error| {
@@ -93,37 +108,47 @@ impl Message {
         })
     }
 
+    /// The payload read as JSON.
+    ///
+    /// Raises:
+    ///     ValueError: The payload is not JSON.
     fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         LOADS.import(py, "json", "loads")?.call1((self.payload(py),))
     }
 
+    /// What the payload is, such as a media type (v5, section 3.3.2.3.9).
     #[getter]
     fn content_type(&self) -> Option<&str> {
         self.message.content_type()
     }
 
+    /// Where an answer is expected (v5, section 3.3.2.3.5).
     #[getter]
     fn response_topic(&self) -> Option<&str> {
         self.properties()?.response_topic.as_ref().map(mqtt::Utf8String::as_str)
     }
 
+    /// What an answer is recognised by (v5, section 3.3.2.3.6).
     #[getter]
     fn correlation_data<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
         let data = self.properties()?.correlation_data.as_ref()?;
         Some(PyBytes::new(py, data))
     }
 
+    /// How long the message lives, in seconds (v5, section 3.3.2.3.3); `None`: forever.
     #[getter]
     fn message_expiry(&self) -> Option<u32> {
         self.properties()?.message_expiry_interval
     }
 
+    /// Whether the payload is declared to be UTF-8 (v5, section 3.3.2.3.2); `None`: nothing is said.
     #[getter]
     fn payload_is_utf8(&self) -> Option<bool> {
         self.properties()?.payload_format_indicator
     }
 
+    /// The user properties, in their order (v5, section 3.3.2.3.7).
     #[getter]
     fn user_properties(&self) -> Vec<(&str, &str)> {
         self.properties().map(|properties| pairs(&properties.user_properties)).unwrap_or_default()
@@ -140,10 +165,6 @@ impl Message {
         }
         let (topic, len) = (self.topic.bind(py).repr()?, self.content(py).len());
         Ok(format!("<Message {topic} {len} bytes qos={}{flags}>", message.qos()))
-    }
-
-    fn __len__(&self, py: Python<'_>) -> usize {
-        self.content(py).len()
     }
 
     /// The payload where it is, for `memoryview(message)`.
@@ -210,23 +231,26 @@ impl Message {
     }
 }
 
-/// The server's acknowledgement of a message.
+/// The server's acknowledgement of a message (sections 3.4 and 3.5).
 #[pyclass(frozen, module = "polymqtt")]
 pub(crate) struct PublishAck(pub(crate) mqtt::PublishAck);
 
 #[pymethods]
 impl PublishAck {
+    /// `ReasonCode.SUCCESS`, or `ReasonCode.NO_MATCHING_SUBSCRIBERS` where the server tells.
     #[getter]
     fn reason_code<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         static REASON_CODE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         REASON_CODE.import(py, "polymqtt.reason_codes", "ReasonCode")?.call1((self.0.reason_code as u8,))
     }
 
+    /// The server's own words, for people only (v5).
     #[getter]
     fn reason_string(&self) -> Option<&str> {
         self.0.properties.as_ref()?.reason_string.as_ref().map(mqtt::Utf8String::as_str)
     }
 
+    /// The user properties of the acknowledgement (v5).
     #[getter]
     fn user_properties(&self) -> Vec<(&str, &str)> {
         self.0.properties.as_ref().map(|properties| pairs(&properties.user_properties)).unwrap_or_default()

@@ -18,7 +18,10 @@ use crate::core::Core;
 use crate::errors::{OrRaise, exception};
 use crate::outcome::Outcome;
 
-/// Something that the client was asked for; a publish's is its delivery.
+/// Something that the client does: it goes on whether it is awaited or not.
+///
+/// Await it for its outcome, now, later or never; `asyncio.gather`, `wait_for` and `create_task` take it too. Giving up
+/// waiting changes nothing; only a request that nobody holds any more is given up.
 #[pyclass(frozen, module = "polymqtt", weakref, generic)]
 pub(crate) struct Operation {
     core: Weak<Core>,
@@ -357,11 +360,15 @@ impl Operation {
         slf.get().waiter(py)
     }
 
-    fn send(slf: &Bound<'_, Self>, _value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    /// As a coroutine's `send`.
+    #[pyo3(signature = (value, /))]
+    fn send(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let _ = value;
         Self::__next__(slf)
     }
 
-    #[pyo3(signature = (kind, value=None, traceback=None))]
+    /// As a coroutine's `throw`.
+    #[pyo3(signature = (kind, value=None, traceback=None, /))]
     fn throw(
         &self,
         kind: &Bound<'_, PyAny>,
@@ -373,26 +380,36 @@ impl Operation {
         Err(thrown(kind, value))
     }
 
+    /// As a coroutine's `close`: gives up waiting, which changes nothing.
     fn close(&self) {
         self.give_up();
     }
 
-    /// Blocks until the outcome is there.
+    /// Waits for the outcome on this thread; Ctrl-C interrupts the wait.
+    ///
+    /// Args:
+    ///     timeout: The longest wait; by default there is no end to it. Giving up changes nothing.
+    ///
+    /// Raises:
+    ///     TimeoutError: The wait has ended before the operation.
+    ///     MqttError: How the operation has failed.
     #[pyo3(signature = (timeout=None))]
     fn wait(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
         let timeout = crate::arguments::timeout(timeout)?;
         Self::block(slf, timeout, Self::outcome)
     }
 
-    /// The wait until the queue has taken its message.
+    /// Ends once the queue has taken the message, or with the error why it was refused.
     fn accepted(slf: Py<Self>) -> Acceptance {
         Acceptance(slf)
     }
 
+    /// Whether the outcome is there.
     fn done(&self) -> bool {
         matches!(*self.state(), State::Done(_))
     }
 
+    /// Withdraws a message that was never sent (`WithdrawnError`), else ends as `IndeterminateError`.
     fn cancel(&self, py: Python<'_>) -> PyResult<()> {
         self.leave_line();
         let mut state = self.state();
@@ -449,11 +466,14 @@ impl Acceptance {
         operation.get().waiter(py)
     }
 
+    /// As a coroutine's `send`.
+    #[pyo3(signature = (value, /))]
     fn send(&self, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         self.__next__(value.py())
     }
 
-    #[pyo3(signature = (kind, value=None, traceback=None))]
+    /// As a coroutine's `throw`.
+    #[pyo3(signature = (kind, value=None, traceback=None, /))]
     fn throw(
         &self,
         kind: &Bound<'_, PyAny>,
@@ -463,6 +483,7 @@ impl Acceptance {
         self.0.get().throw(kind, value, traceback)
     }
 
+    /// As a coroutine's `close`.
     fn close(&self) {
         self.0.get().leave_line();
     }

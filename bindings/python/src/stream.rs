@@ -226,11 +226,14 @@ impl Fetching {
         }
     }
 
+    /// As a coroutine's `send`.
+    #[pyo3(signature = (value, /))]
     fn send(&self, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         self.__next__(value.py())
     }
 
-    #[pyo3(signature = (kind, value=None, traceback=None))]
+    /// As a coroutine's `throw`.
+    #[pyo3(signature = (kind, value=None, traceback=None, /))]
     fn throw(
         &self,
         kind: &Bound<'_, PyAny>,
@@ -241,5 +244,6 @@ impl Fetching {
         Err(thrown(kind, value))
     }
 
+    /// As a coroutine's `close`.
     fn close(&self) {}
 }

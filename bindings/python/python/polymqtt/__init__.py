@@ -23,7 +23,7 @@ own; wrong types are `TypeError`.
 """
 
 from polymqtt import events, sync
-from polymqtt._native import Message, Operation, PublishAck
+from polymqtt._native import Delivery, Message, Operation, PublishAck, __version__
 from polymqtt.authentication import (
     Attempt,
     AuthenticationReply,
@@ -85,7 +85,6 @@ from polymqtt.reason_codes import ReasonCode
 from polymqtt.requests import Request, Respond, Responder
 from polymqtt.results import (
     ConnectionPhase,
-    Delivery,
     Grant,
     Granted,
     Limits,
@@ -169,6 +168,7 @@ __all__ = [
     "WhenStreamFull",
     "Will",
     "WithdrawnError",
+    "__version__",
     "connect",
     "events",
     "sync",

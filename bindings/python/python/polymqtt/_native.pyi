@@ -3,17 +3,53 @@
 from asyncio import AbstractEventLoop
 from collections.abc import Coroutine, Generator, Iterable, Mapping
 from datetime import timedelta
-from types import TracebackType
-from typing import Any, Self, TypeAlias, TypeVar, final, overload
+from types import GenericAlias, TracebackType
+from typing import Any, Self, TypeAlias, TypeVar, final, overload, type_check_only
+
+from typing_extensions import disjoint_base
 
 from polymqtt.errors import MqttError
 from polymqtt.qos import QoS, QoSLevel
 from polymqtt.reason_codes import ReasonCode
 
+__all__ = [
+    "Acceptance",
+    "Client",
+    "Delivery",
+    "Fetching",
+    "Many",
+    "Message",
+    "Operation",
+    "PublishAck",
+    "Stream",
+    "__version__",
+    "forked",
+]
+
+__version__: str
+
 _T_co = TypeVar("_T_co", covariant=True)
 _Payload: TypeAlias = bytes | bytearray | memoryview | str
 _Duration: TypeAlias = float | timedelta
 _UserProperties: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+
+@type_check_only
+class _Coroutine(Coroutine[Any, Any, _T_co]):
+    def __await__(self) -> Generator[Any, Any, _T_co]: ...
+    def send(self, value: Any, /) -> Any: ...
+    @overload
+    def throw(
+        self,
+        kind: type[BaseException],
+        value: BaseException | object = None,
+        traceback: TracebackType | None = None,
+        /,
+    ) -> Any: ...
+    @overload
+    def throw(
+        self, kind: BaseException, value: None = None, traceback: TracebackType | None = None, /
+    ) -> Any: ...
+    def close(self) -> None: ...
 
 @final
 class Message:
@@ -101,34 +137,19 @@ class PublishAck:
         """The user properties of the acknowledgement (v5)."""
 
 @final
-class Operation(Coroutine[Any, Any, _T_co]):
+class Operation(_Coroutine[_T_co]):
     """Something that the client does: it goes on whether it is awaited or not.
 
     Await it for its outcome, now, later or never; `asyncio.gather`, `wait_for` and `create_task` take it too.
-    Giving up waiting changes nothing.
+    Giving up waiting changes nothing; only a request that nobody holds any more is given up.
     """
 
-    def __await__(self) -> Generator[Any, Any, _T_co]: ...
-    def send(self, value: Any, /) -> Any: ...
-    @overload
-    def throw(
-        self,
-        kind: type[BaseException],
-        error: BaseException | object = ...,
-        traceback: TracebackType | None = ...,
-        /,
-    ) -> Any: ...
-    @overload
-    def throw(
-        self, kind: BaseException, error: None = None, traceback: TracebackType | None = ..., /
-    ) -> Any: ...
-    def close(self) -> None: ...
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
     def wait(self, timeout: _Duration | None = None) -> _T_co:
         """Waits for the outcome on this thread; Ctrl-C interrupts the wait.
 
         Args:
-            timeout: The longest wait, in seconds; by default there is no end to it. Giving up changes
-                nothing.
+            timeout: The longest wait; by default there is no end to it. Giving up changes nothing.
 
         Raises:
             TimeoutError: The wait has ended before the operation.
@@ -141,68 +162,27 @@ class Operation(Coroutine[Any, Any, _T_co]):
     def accepted(self) -> Acceptance:
         """Ends once the queue has taken the message, or with the error why it was refused."""
 
+Delivery: TypeAlias = Operation[PublishAck]
+"""A message on its way: await it for the acknowledgement, now, later or never."""
+
 @final
-class Acceptance(Coroutine[Any, Any, None]):
+class Acceptance(_Coroutine[None]):
     """The wait until the queue has taken a message."""
 
-    def __await__(self) -> Generator[Any, Any]: ...
-    def send(self, value: Any, /) -> Any: ...
-    @overload
-    def throw(
-        self,
-        kind: type[BaseException],
-        error: BaseException | object = ...,
-        traceback: TracebackType | None = ...,
-        /,
-    ) -> Any: ...
-    @overload
-    def throw(
-        self, kind: BaseException, error: None = None, traceback: TracebackType | None = ..., /
-    ) -> Any: ...
-    def close(self) -> None: ...
     def wait(self, timeout: _Duration | None = None) -> None:
         """Waits on this thread; see `Operation.wait`."""
 
 @final
-class Many(Coroutine[Any, Any, _T_co]):
+class Many(_Coroutine[_T_co]):
     """The publishing of many messages."""
 
-    def __await__(self) -> Generator[Any, Any, _T_co]: ...
-    def send(self, value: Any, /) -> Any: ...
-    @overload
-    def throw(
-        self,
-        kind: type[BaseException],
-        error: BaseException | object = ...,
-        traceback: TracebackType | None = ...,
-        /,
-    ) -> Any: ...
-    @overload
-    def throw(
-        self, kind: BaseException, error: None = None, traceback: TracebackType | None = ..., /
-    ) -> Any: ...
-    def close(self) -> None: ...
     def wait(self, timeout: _Duration | None = None) -> _T_co: ...
 
 @final
-class Fetching(Coroutine[Any, Any, _T_co]):
+class Fetching(_Coroutine[_T_co]):
     """The wait for messages."""
 
-    def __await__(self) -> Generator[Any, Any, _T_co]: ...
-    def send(self, value: Any, /) -> Any: ...
-    @overload
-    def throw(
-        self,
-        kind: type[BaseException],
-        error: BaseException | object = ...,
-        traceback: TracebackType | None = ...,
-        /,
-    ) -> Any: ...
-    @overload
-    def throw(
-        self, kind: BaseException, error: None = None, traceback: TracebackType | None = ..., /
-    ) -> Any: ...
-    def close(self) -> None: ...
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
 
 @final
 class Stream:
@@ -220,16 +200,19 @@ class Stream:
         message: Message,
         reason_code: int = 0,
         reason_string: str | None = None,
-        user_properties: list[tuple[str, str]] = ...,
+        user_properties: list[tuple[str, str]] | None = None,
     ) -> None: ...
-    def unsubscribe(self, user_properties: list[tuple[str, str]]) -> Operation[dict[str, Any]]: ...
+    def unsubscribe(
+        self, user_properties: list[tuple[str, str]] | None = None
+    ) -> Operation[dict[str, Any]]: ...
     def close(self) -> None: ...
 
+@disjoint_base
 class Client:
     """The base of `polymqtt.Client`; what `polymqtt.sync.Client` holds."""
 
     def __new__(
-        cls, servers: list[str], options: dict[str, Any], loop: AbstractEventLoop | None, /
+        cls, servers: list[str], options: dict[str, Any], event_loop: AbstractEventLoop | None = None
     ) -> Self: ...
     @property
     def client_id(self) -> str:
@@ -248,7 +231,7 @@ class Client:
         message_expiry: _Duration | None = None,
         payload_is_utf8: bool | None = None,
         user_properties: _UserProperties = (),
-    ) -> Operation[PublishAck]:
+    ) -> Delivery:
         """Publishes a message: await it for the server's acknowledgement.
 
         QoS 0 is done once the message is accepted. See `PublishOptions` for the other arguments.
@@ -258,7 +241,7 @@ class Client:
             MqttError: Each rule of MQTT that the message would break, before anything is sent; then what the
                 server or the queue's policy makes of it.
         """
-    def send(self, message: Message, *, timeout: _Duration | None = None) -> Operation[PublishAck]:
+    def send(self, message: Message, *, timeout: _Duration | None = None) -> Delivery:
         """As `publish`, of a message that is there already."""
     def flush(self) -> Operation[None]:
         """Waits until everything that was accepted has been handed to the operating system.
@@ -319,17 +302,23 @@ class Client:
     def _wait_news(self, timeout: _Duration | None = None) -> bool: ...
     def _take_events(self) -> list[tuple[str, dict[str, Any]]]: ...
     def _take_questions(self) -> list[tuple[int, str, dict[str, Any]]]: ...
-    def _answer(self, question: int, answer: dict[str, Any] | MqttError, /) -> None: ...
+    def _answer(self, question: int, answer: dict[str, Any] | MqttError) -> None: ...
     def _start(self) -> Operation[dict[str, Any]]: ...
     def _connected(self) -> dict[str, Any] | None: ...
     def _metrics(self) -> dict[str, Any]: ...
     def _status(self) -> dict[str, Any]: ...
     def _publish_many(
-        self, messages: Iterable[Message | tuple[str, _Payload]], qos: QoSLevel, retain: bool
+        self,
+        messages: Iterable[Message | tuple[str, _Payload]],
+        qos: QoSLevel | None = None,
+        retain: bool = False,
     ) -> Many[list[PublishAck | MqttError]]: ...
     def _enqueue_many(
-        self, messages: Iterable[Message | tuple[str, _Payload]], qos: QoSLevel, retain: bool
-    ) -> Many[list[Operation[PublishAck]]]: ...
+        self,
+        messages: Iterable[Message | tuple[str, _Payload]],
+        qos: QoSLevel | None = None,
+        retain: bool = False,
+    ) -> Many[list[Delivery]]: ...
     def _subscribe(
         self, filters: list[str], options: dict[str, Any]
     ) -> tuple[Stream, Operation[list[dict[str, Any]]]]: ...
@@ -337,6 +326,9 @@ class Client:
     def _unclaimed(self, options: dict[str, Any]) -> Stream: ...
     def _check_requests(self) -> None: ...
     def _unsubscribe(
-        self, filters: list[str], user_properties: list[tuple[str, str]]
+        self, filters: list[str], user_properties: list[tuple[str, str]] | None = None
     ) -> Operation[dict[str, Any]]: ...
     def _disconnect(self, options: dict[str, Any]) -> Operation[dict[str, Any]]: ...
+
+def forked() -> None:
+    """After a fork, in the child: what was connected before belongs to the parent."""

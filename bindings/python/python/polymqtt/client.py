@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self, Unpack
 
 from polymqtt import _native
-from polymqtt._native import Message, PublishAck
+from polymqtt._native import Delivery, Message, PublishAck
 from polymqtt.errors import ClosedError, MqttError
 from polymqtt.events import Events
 from polymqtt.news import News, running_loop
@@ -23,7 +23,7 @@ from polymqtt.options import (
 from polymqtt.qos import QoS, QoSLevel
 from polymqtt.questions import Hooks
 from polymqtt.requests import Respond
-from polymqtt.results import Delivery, Grant, Metrics, Status, Undelivered, UnsubscribeAck
+from polymqtt.results import Grant, Metrics, Status, Undelivered, UnsubscribeAck
 from polymqtt.settings import Settings, filters_of, given, pairs, stream_options, subscribe_options
 from polymqtt.subscription import Subscribe, Subscription
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 from polymqtt import _native
-from polymqtt._native import Message, Stream
+from polymqtt._native import Delivery, Message, Stream
 from polymqtt.options import Payload, PublishOptions, UserProperties
 from polymqtt.qos import QoSLevel
 from polymqtt.reason_codes import ReasonCode
-from polymqtt.results import Delivery, Granted
+from polymqtt.results import Granted
 from polymqtt.settings import pairs
 
 __all__ = ["IncomingMessages", "IncomingRequest", "IncomingRequests"]

@@ -4,11 +4,12 @@ from types import TracebackType
 from typing import Any, Self, Unpack
 
 from polymqtt import _native
+from polymqtt._native import Delivery
 from polymqtt.incoming import IncomingRequest, IncomingRequests
 from polymqtt.opening import Opening
 from polymqtt.options import Payload, PublishOptions, UserProperties
 from polymqtt.qos import QoSLevel
-from polymqtt.results import Delivery, UnsubscribeAck
+from polymqtt.results import UnsubscribeAck
 from polymqtt.subscription import Subscribe, Subscription
 
 __all__ = ["Request", "Respond", "Responder"]

@@ -3,14 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from polymqtt._native import Operation, PublishAck
 from polymqtt.errors import MqttError
 from polymqtt.qos import QoS
 from polymqtt.reason_codes import ReasonCode
 
 __all__ = [
     "ConnectionPhase",
-    "Delivery",
     "Grant",
     "Granted",
     "Limits",
@@ -19,9 +17,6 @@ __all__ = [
     "Undelivered",
     "UnsubscribeAck",
 ]
-
-Delivery: TypeAlias = Operation[PublishAck]
-"""A message on its way: await it for the acknowledgement, now, later or never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
