@@ -42,7 +42,8 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture(scope="session")
-def _mosquitto(certificates: Certificates) -> Iterator[Broker]:
+def only_mosquitto(certificates: Certificates) -> Iterator[Broker]:
+    """For tests of what the other broker does not do."""
     if shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
         pytest.skip("mosquitto is not installed")
     with mosquitto(certificates) as broker:
@@ -50,7 +51,8 @@ def _mosquitto(certificates: Certificates) -> Iterator[Broker]:
 
 
 @pytest.fixture(scope="session")
-def _embedded(certificates: Certificates) -> Iterator[Broker]:
+def only_embedded(certificates: Certificates) -> Iterator[Broker]:
+    """For tests of what the other broker does not do."""
     program = os.environ.get("POLYMQTT", Path(__file__).parents[3] / "target/debug/polymqtt")
     if not Path(program).exists():
         pytest.skip("the command polymqtt is not built: cargo build -p polymqtt-cli")
@@ -61,7 +63,7 @@ def _embedded(certificates: Certificates) -> Iterator[Broker]:
 @pytest.fixture(params=["mosquitto", "embedded"])
 def broker(request: pytest.FixtureRequest) -> Broker:
     """Each broker in turn; one of a kind serves all tests, so that topics must be the test's own."""
-    return request.getfixturevalue(f"_{request.param}")
+    return request.getfixturevalue(f"only_{request.param}")
 
 
 @pytest.fixture

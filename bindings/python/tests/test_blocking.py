@@ -181,8 +181,8 @@ def test_errors_are_those_of_the_other_api(client: sync.Client, topic: Topic) ->
         client.publish(topic("a"), 21.5)  # type: ignore[arg-type]
     with pytest.raises(polymqtt.InvalidTopicError):
         client.subscribe("a/#/b")
-    with pytest.raises(polymqtt.NoResponderError):
-        client.request(topic("nobody"))
+    with pytest.raises(polymqtt.TimeoutError):
+        client.request(topic("nobody"), qos=0, timeout=0.05)
     with pytest.raises(polymqtt.UnsupportedError):
         client.reauthenticate()
     with pytest.raises(polymqtt.InvalidOptionError):

@@ -86,8 +86,9 @@ def test_a_loop_that_waits_for_no_descriptor(url: str, topic: Topic) -> None:
 
 async def test_the_loop_lets_go_of_a_client_that_has_ended(url: str) -> None:
     client = await polymqtt.connect(url)
+    happening = client.events()
     await client.disconnect()
-    await asyncio.sleep(0)
+    assert [event async for event in happening]  # until it has ended
     known = weakref.ref(client)
     del client
     gc.collect()

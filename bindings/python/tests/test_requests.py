@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import polymqtt
 import pytest
+from brokers import Broker
 from polymqtt import QoS
 
 Topic = Callable[[str], str]
@@ -51,8 +52,8 @@ async def test_no_answer_in_time(url: str, topic: Topic) -> None:
         assert client.metrics().requests == 0
 
 
-async def test_nobody_answers(url: str, topic: Topic) -> None:
-    async with polymqtt.connect(url) as client:
+async def test_nobody_answers(only_mosquitto: Broker, topic: Topic) -> None:
+    async with polymqtt.connect(only_mosquitto.tcp) as client:
         with pytest.raises(polymqtt.NoResponderError):
             await client.request(topic("nobody"))
 
