@@ -146,10 +146,11 @@ async def test_giving_up_waiting_loses_no_message(url: str, topic: Topic) -> Non
 
 async def test_a_task_group_ends_all_when_one_fails(url: str, topic: Topic) -> None:
     async with polymqtt.connect(url) as client:
-        ended = list[str]()
+        ended, all_there = list[str](), asyncio.Barrier(3)
 
         async def listen(name: str) -> None:
             async with client.subscribe(topic(name)) as messages:
+                await all_there.wait()
                 try:
                     async for _ in messages:
                         pass
@@ -157,8 +158,7 @@ async def test_a_task_group_ends_all_when_one_fails(url: str, topic: Topic) -> N
                     ended.append(name)
 
         async def fail() -> None:
-            while client.status().subscriptions < 2:
-                await asyncio.sleep(0)
+            await all_there.wait()
             raise ZeroDivisionError
 
         with pytest.raises(ExceptionGroup) as raised:
@@ -167,6 +167,7 @@ async def test_a_task_group_ends_all_when_one_fails(url: str, topic: Topic) -> N
                 tasks.create_task(listen("b"))
                 tasks.create_task(fail())
         assert raised.group_contains(ZeroDivisionError)
+        assert sorted(ended) == ["a", "b"]
         assert client.status().subscriptions == 0
 
 

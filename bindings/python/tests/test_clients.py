@@ -7,7 +7,7 @@ from collections.abc import Callable
 import polymqtt
 import pytest
 from brokers import Broker, free_ports
-from polymqtt import ReconnectOptions, Will, events
+from polymqtt import ReconnectOptions, Will, events, sync
 
 Topic = Callable[[str], str]
 
@@ -40,6 +40,12 @@ async def test_a_connection_is_awaited_once(url: str) -> None:
     async with connecting:
         with pytest.raises(RuntimeError, match="once"):
             await connecting
+
+
+@pytest.mark.parametrize("kind", [polymqtt.Client, sync.Client])
+def test_a_client_is_not_made_by_its_class(kind: Callable[[str], object]) -> None:
+    with pytest.raises(TypeError, match=r"made by polymqtt\.(sync\.)?connect"):
+        kind("mqtt://localhost")
 
 
 async def test_version_3_1_1(url: str) -> None:

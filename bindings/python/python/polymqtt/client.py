@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Never, Self, Unpack
 
 from polymqtt import _native
 from polymqtt._native import Delivery, Message, PublishAck
@@ -75,6 +75,10 @@ class Client(_native.Client):
 
     _news: News
 
+    def __new__(cls, *_: Never, **__: Never) -> Self:
+        """Refuses: clients are made by `connect` and `Client.prepare`."""
+        raise TypeError(f"a {cls.__name__} is made by polymqtt.connect(...) or {cls.__name__}.prepare(...)")
+
     @classmethod
     def prepare(cls, url: str | Sequence[str], **options: Unpack[ConnectOptions]) -> Self:
         """Makes the client without connecting yet.
@@ -97,7 +101,7 @@ class Client(_native.Client):
     @classmethod
     def _prepare(cls, settings: Settings) -> Self:
         loop = running_loop()
-        client = cls.__new__(cls, settings.servers, settings.options, loop)
+        client = _native.Client.__new__(cls, settings.servers, settings.options, loop)
         client._news = News(client, loop, Hooks(settings.credentials, settings.authenticator))
         client._news.attend()
         return client

@@ -7,6 +7,8 @@ from polymqtt import sync
 
 
 async def main(client: polymqtt.Client) -> None:
+    polymqtt.Client("mqtt://localhost")  # type: ignore[arg-type]
+    sync.Client("mqtt://localhost")  # type: ignore[arg-type]
     polymqtt.connect(7)  # type: ignore[arg-type]
     polymqtt.connect("mqtt://localhost", keepalive=30)  # type: ignore[call-arg]
     polymqtt.connect("mqtt://localhost", keep_alive="30")  # type: ignore[arg-type]

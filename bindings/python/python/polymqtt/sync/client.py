@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Never, Self, Unpack
 
 from polymqtt import _native
 from polymqtt._native import Delivery, Message, PublishAck
@@ -85,6 +85,11 @@ class Client:
     _events_of_callback: Events | None = None
     _on_event: Callable[[Event], object] | None = None
 
+    def __init__(self, *_: Never, **__: Never) -> None:
+        """Refuses: clients are made by `connect` and `Client.prepare`."""
+        kind = type(self).__name__
+        raise TypeError(f"a {kind} is made by polymqtt.sync.connect(...) or {kind}.prepare(...)")
+
     @classmethod
     def prepare(cls, url: str | Sequence[str], **options: Unpack[ConnectOptions]) -> Self:
         """Makes the client without connecting yet.
@@ -102,7 +107,7 @@ class Client:
             UnsupportedError: One that the protocol version does not have.
         """
         settings = Settings.of(url, options)
-        client = cls()
+        client = cls.__new__(cls)
         client._client = _native.Client(settings.servers, settings.options, None)
         hooks = Hooks(settings.credentials, settings.authenticator)
         client._news = News(client._client, hooks)

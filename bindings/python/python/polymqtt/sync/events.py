@@ -2,12 +2,12 @@
 
 import threading
 from collections import deque
+from datetime import timedelta
 from typing import Self
 
 from polymqtt.errors import TimeoutError  # noqa: A004 - it is one
 from polymqtt.events import KEPT, Event
 from polymqtt.options import Duration
-from polymqtt.sync.durations import seconds
 
 __all__ = ["Events"]
 
@@ -41,8 +41,9 @@ class Events:
         Raises:
             TimeoutError: None came in time.
         """
+        longest = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
         with self._news:
-            if not self._news.wait_for(lambda: self._kept or self._closed, seconds(timeout)):
+            if not self._news.wait_for(lambda: self._kept or self._closed, longest):
                 raise TimeoutError("no event came in time")
             return self._kept.popleft() if self._kept else None
 
