@@ -350,6 +350,7 @@ impl Operation {
         if let Some(outcome) = slf.get().outcome(py) {
             return Err(PyStopIteration::new_err((outcome?,)));
         }
+        slf.get().core()?.client.check().or_raise(py)?;
         Self::join_line(slf)?;
         // Nobody takes the news of a client that has ended.
         if slf.get().core()?.drain_at_end(py)

@@ -3,6 +3,8 @@
 `subscribe` and `request` run on the main thread, where they can be given up by what Ctrl-C does.
 """
 
+import contextlib
+import io
 import json
 import queue
 import signal
@@ -30,9 +32,11 @@ _ON_MAIN_THREAD = ("subscribe", "request")
 
 def play(scripted_broker: Path, arguments: list[str]) -> str:
     """Plays one scenario, until the broker says how it ended: `"passed"`, or why not."""
-    with subprocess.Popen(
-        [scripted_broker, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    # Unbuffered, so that nothing is left to be written once the broker is gone.
+    process = subprocess.Popen(
+        [scripted_broker, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    )
+    with process:
         try:
             return _Player(process).obey()
         finally:
@@ -40,13 +44,15 @@ def play(scripted_broker: Path, arguments: list[str]) -> str:
 
 
 class _Player(Program):
-    def __init__(self, broker: subprocess.Popen[str]) -> None:
+    def __init__(self, broker: subprocess.Popen[bytes]) -> None:
         super().__init__(sync.Client.prepare)
         self._broker = broker
         self._open: dict[int, queue.Queue[Fields]] = {}
-        self._saying = threading.Lock()
+        self._lock = threading.Lock()
+        self._over = False
         self._on_main_thread: queue.Queue[Callable[[], None] | str] = queue.Queue()
         self._running_there: str | None = None
+        self._given_up = threading.Event()
 
     def obey(self) -> str:
         """Runs what belongs on this thread, while another one listens to the broker."""
@@ -60,20 +66,23 @@ class _Player(Program):
         except queue.Empty:
             return f"it takes more than {LONGEST} s"
         finally:
+            with self._lock:
+                self._over = True
             if self.client is not None:
                 self.client.disconnect(timeout=0)
 
     def _listen_to_broker(self) -> None:
         assert self._broker.stdout is not None
-        for line in self._broker.stdout:
-            command = json.loads(line)
-            if "end" in command:
-                end = "passed" if command["end"] == "passed" else command.get("why", command["end"])
-                return self._on_main_thread.put(end)
-            if "answer" in command:
-                self._open.pop(command["answer"]).put(command)
-            else:
-                self._begin(command)
+        with io.BufferedReader(self._broker.stdout) as lines:  # type: ignore[type-var]
+            for line in lines:
+                command = json.loads(line)
+                if "end" in command:
+                    end = "passed" if command["end"] == "passed" else command.get("why", command["end"])
+                    return self._on_main_thread.put(end)
+                if "answer" in command:
+                    self._open.pop(command["answer"]).put(command)
+                else:
+                    self._begin(command)
         self._on_main_thread.put("the broker is gone")
 
     def _begin(self, command: Fields) -> None:
@@ -85,9 +94,17 @@ class _Player(Program):
             finally:
                 begun.set()
 
+        def run_until_given_up() -> None:
+            try:
+                run()
+            except KeyboardInterrupt:
+                self._given_up.set()
+            with self._lock:
+                self._running_there = None
+
         if command["do"] in _ON_MAIN_THREAD and self._running_there is None:
             self._running_there = command.get("name", command["do"])
-            self._on_main_thread.put(run)
+            self._on_main_thread.put(run_until_given_up)
         else:
             threading.Thread(target=run, daemon=True).start()
         begun.wait(BEGINNING)
@@ -102,16 +119,10 @@ class _Player(Program):
             if command["do"] not in ("prepare", "drop"):
                 outcome, report = self.call(command)
                 ok = report(outcome) or {}
-        except KeyboardInterrupt:
-            return  # given up
         except Exception as error:
-            report_of_it = {"id": command["id"], "error": reports.error(error)}
+            self._say({"id": command["id"], "error": reports.error(error)})
         else:
-            report_of_it = {"id": command["id"], "ok": ok}
-        finally:
-            if threading.current_thread() is threading.main_thread():
-                self._running_there = None
-        self._say(report_of_it)
+            self._say({"id": command["id"], "ok": ok})
 
     def wait(self, delivery: polymqtt.Delivery) -> polymqtt.PublishAck:
         return delivery.wait()
@@ -119,6 +130,8 @@ class _Player(Program):
     def ended(self, name: str) -> None:
         if self._running_there == name:
             signal.raise_signal(signal.SIGINT)
+            # Before anything else is done, and before it could meet another command.
+            self._given_up.wait(LONGEST)
 
     def let_go_of_client(self) -> None:
         self.client.disconnect()
@@ -144,9 +157,6 @@ class _Player(Program):
 
     def _say(self, report: Fields) -> None:
         assert self._broker.stdin is not None
-        with self._saying:
-            try:
-                self._broker.stdin.write(json.dumps(report) + "\n")
-                self._broker.stdin.flush()
-            except OSError:
-                pass  # the play is over
+        with self._lock, contextlib.suppress(BrokenPipeError):
+            if not self._over:
+                self._broker.stdin.write(json.dumps(report).encode() + b"\n")
