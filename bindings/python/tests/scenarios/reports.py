@@ -1,4 +1,4 @@
-"""What the client gives, as the fields of a report; see "What a new language writes" in tests/scenarios/README.md."""
+"""What the client gives, as the fields of a report: tests/scenarios/README.md has them."""
 
 import dataclasses
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Every scenario that needs no virtual time, played by both APIs against the scripted broker: over TCP and WebSockets."""
+"""Every scenario that needs no virtual time, played by both APIs over TCP and WebSockets."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Values of the client from the fields of a command; see "What a new language writes" in tests/scenarios/README.md."""
+"""Values of the client from the fields of a command: tests/scenarios/README.md has them."""
 
 from typing import Any, TypeAlias
 
@@ -34,7 +34,7 @@ def connect_options(fields: Fields, ask: Any) -> dict[str, Any]:
     if "will" in options:
         options["will"] = polymqtt.Will(**with_pairs(options["will"]))
     if fields.get("credentials_from_host"):
-        options["credentials"] = lambda attempt: ask.credentials(attempt)
+        options["credentials"] = ask.credentials
     if scram := fields.get("scram"):
         options["authentication"] = polymqtt.Scram(scram.get("username", ""), scram.get("password", ""))
     method = fields.get("authentication")
