@@ -78,7 +78,8 @@ class _Player(Program):
                 command = json.loads(line)
                 if "end" in command:
                     end = "passed" if command["end"] == "passed" else command.get("why", command["end"])
-                    return self._on_main_thread.put(end)
+                    self._on_main_thread.put(end)
+                    return
                 if "answer" in command:
                     self._open.pop(command["answer"]).put(command)
                 else:
