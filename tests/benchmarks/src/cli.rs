@@ -28,9 +28,9 @@ struct Cli {
 /// The processes that a benchmark starts.
 #[derive(Subcommand)]
 enum Role {
-    /// Serve on a free port until standard input ends.
+    /// Serve on a free port until standard input ends; over TLS as well, if there are certificates.
     #[command(hide = true)]
-    RunServer { certificates: PathBuf },
+    RunServer { certificates: Option<PathBuf> },
     /// Measure one run and print it as JSON.
     #[command(hide = true)]
     RunClient {
@@ -88,7 +88,7 @@ pub fn main(allocations: Option<fn() -> u64>) -> ExitCode {
 
 fn run(cli: Cli, allocations: Option<fn() -> u64>) -> Result<(), BenchError> {
     match cli.role {
-        Some(Role::RunServer { certificates }) => server::run(&certificates),
+        Some(Role::RunServer { certificates }) => server::run(certificates.as_deref()),
         Some(Role::RunClient { contender, workload, port, count, authority }) => {
             // As long as the process: a task is copied freely.
             let authority = authority.map(|path| &*Box::leak(path.into_boxed_path()));

@@ -42,15 +42,19 @@ pub(crate) fn dial(task: Task) -> Result<Box<dyn Stream>, BenchError> {
     }
 }
 
-/// Accepts a client's connection, once its first byte is there.
-pub(crate) fn accept(stream: TcpStream, tls: &Arc<ServerConfig>) -> Result<Box<dyn Stream>, BenchError> {
+/// Accepts a client's connection, once its first byte is there; over TLS if the server shows itself so.
+pub(crate) fn accept(
+    stream: TcpStream,
+    tls: Option<Arc<ServerConfig>>,
+) -> Result<Box<dyn Stream>, BenchError> {
     stream.set_nodelay(true).context("set TCP_NODELAY")?;
     let mut first = [0];
     stream.peek(&mut first).context("read")?;
     match first {
         // A TLS record with a handshake message.
         [0x16] => {
-            let connection = ServerConnection::new(Arc::clone(tls)).map_err(BenchError::client)?;
+            let tls = tls.ok_or(BenchError::Protocol("TLS without certificates"))?;
+            let connection = ServerConnection::new(tls).map_err(BenchError::client)?;
             Ok(Box::new(StreamOwned::new(connection, stream)))
         }
         [b'G'] => Ok(Box::new(WebSocket::accept(stream).context("accept a WebSocket")?)),

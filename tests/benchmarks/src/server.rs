@@ -10,7 +10,6 @@
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
-use std::sync::Arc;
 use std::thread;
 
 use crate::certificates;
@@ -28,18 +27,18 @@ const LARGEST: usize = 1 << 20;
 pub(crate) const READY: &str = "listening on port ";
 
 /// Serves until standard input ends, so that no server outlives the process that started it. `certificates` is the
-/// folder with what the server shows.
-pub(crate) fn run(certificates: &Path) -> Result<(), BenchError> {
+/// folder with what the server shows; without, it does not speak TLS.
+pub(crate) fn run(certificates: Option<&Path>) -> Result<(), BenchError> {
     idle::raise_file_limit()?;
-    let tls = certificates::server(certificates)?;
+    let tls = certificates.map(certificates::server).transpose()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind")?;
     let port = listener.local_addr().context("local address")?.port();
     writeln!(io::stdout(), "{READY}{port}").context("standard output")?;
     thread::spawn(move || {
         for stream in listener.incoming() {
-            let tls = Arc::clone(&tls);
+            let tls = tls.clone();
             thread::spawn(move || {
-                let stream = stream.context("accept").and_then(|stream| link::accept(stream, &tls));
+                let stream = stream.context("accept").and_then(|stream| link::accept(stream, tls));
                 if let Err(error) = stream.and_then(serve) {
                     eprintln!("server: {error}");
                 }
