@@ -1,6 +1,6 @@
 # The commands of this project. Each installs what it lacks (on Debian), so that a fresh machine needs Rust only.
 
-.PHONY: help demo example-rust test fuzz bench instructions
+.PHONY: help demo example-rust test fuzz bench bench-python instructions
 
 help:
 	@echo "make demo          readings of this machine, live, through polymqtt and its embedded broker"
@@ -8,6 +8,7 @@ help:
 	@echo "make test          every check and every test"
 	@echo "make fuzz          looks for bytes that break a promise; ARGS='600 engine': for so many seconds, that target"
 	@echo "make bench         the benchmarks"
+	@echo "make bench-python  the benchmark of the Python package beside other clients"
 	@echo "make instructions  instructions a message of the engine, beside those that are kept"
 
 demo:
@@ -24,6 +25,9 @@ fuzz:
 
 bench:
 	@scripts/bench $(ARGS)
+
+bench-python:
+	@scripts/bench-python $(ARGS)
 
 instructions:
 	@scripts/instructions $(ARGS)

@@ -1,0 +1,1 @@
+"""Measures Python's MQTT clients side by side on loopback."""
