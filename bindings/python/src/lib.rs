@@ -3,6 +3,7 @@
 mod arguments;
 mod client;
 mod core;
+mod coroutine;
 mod errors;
 mod events;
 mod many;

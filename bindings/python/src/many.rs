@@ -7,15 +7,15 @@ use std::time::Instant;
 use polymqtt_bridge::Offer;
 use polymqtt_bridge::message::Parts;
 use polymqtt_bridge::mqtt::{self, QoS, Token};
-use pyo3::exceptions::PyStopIteration;
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyList, PyTuple};
 
 use crate::arguments;
 use crate::core::Core;
+use crate::coroutine::{Turn, thrown};
 use crate::errors::{OrRaise, exception};
 use crate::message::Message;
-use crate::operation::{Operation, thrown};
+use crate::operation::Operation;
 
 /// Messages that are offered under one lock before others get a turn at it.
 const BATCH: usize = 256;
@@ -211,6 +211,15 @@ impl Many {
         Ok(Step::Done(results.into_any().unbind()))
     }
 
+    fn turn(&self, py: Python<'_>) -> PyResult<Turn> {
+        match self.advance(py)? {
+            Step::Done(list) => Ok(Turn::Return(list)),
+            Step::Acceptance(operation) | Step::Outcome(operation) => {
+                operation.get().waiter(py).map(Turn::Yield)
+            }
+        }
+    }
+
     fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -226,17 +235,14 @@ impl Many {
         slf
     }
 
-    fn __next__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        match self.advance(py)? {
-            Step::Done(list) => Err(PyStopIteration::new_err((list,))),
-            Step::Acceptance(operation) | Step::Outcome(operation) => operation.get().waiter(py),
-        }
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.turn(py)?.next(py)
     }
 
     /// As a coroutine's `send`.
     #[pyo3(signature = (value, /))]
     fn send(&self, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.__next__(value.py())
+        self.turn(value.py())?.sent()
     }
 
     /// As a coroutine's `throw`.

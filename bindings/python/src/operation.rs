@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use polymqtt_bridge::mqtt::{Completion, Error, ErrorKind, Message, QoS, Token};
 use polymqtt_bridge::{Offer, Offered};
-use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use crate::core::Core;
+use crate::coroutine::{Turn, thrown};
 use crate::errors::{OrRaise, exception};
 use crate::outcome::Outcome;
 
@@ -306,6 +307,23 @@ impl Operation {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[inline]
+    fn turn(slf: &Bound<'_, Self>) -> PyResult<Turn> {
+        let py = slf.py();
+        if let Some(outcome) = slf.get().outcome(py) {
+            return outcome.map(Turn::Return);
+        }
+        slf.get().core()?.client.check().or_raise(py)?;
+        Self::join_line(slf)?;
+        // Nobody takes the news of a client that has ended.
+        if slf.get().core()?.drain_at_end(py)
+            && let Some(outcome) = slf.get().outcome(py)
+        {
+            return outcome.map(Turn::Return);
+        }
+        slf.get().waiter(py).map(Turn::Yield)
+    }
+
     /// Blocks until `look` has found something.
     fn block<T>(
         slf: &Bound<'_, Self>,
@@ -345,27 +363,15 @@ impl Operation {
     }
 
     #[inline]
-    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
-        let py = slf.py();
-        if let Some(outcome) = slf.get().outcome(py) {
-            return Err(PyStopIteration::new_err((outcome?,)));
-        }
-        slf.get().core()?.client.check().or_raise(py)?;
-        Self::join_line(slf)?;
-        // Nobody takes the news of a client that has ended.
-        if slf.get().core()?.drain_at_end(py)
-            && let Some(outcome) = slf.get().outcome(py)
-        {
-            return Err(PyStopIteration::new_err((outcome?,)));
-        }
-        slf.get().waiter(py)
+    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Option<Py<PyAny>>> {
+        Self::turn(slf)?.next(slf.py())
     }
 
     /// As a coroutine's `send`.
     #[pyo3(signature = (value, /))]
     fn send(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let _ = value;
-        Self::__next__(slf)
+        Self::turn(slf)?.sent()
     }
 
     /// As a coroutine's `throw`.
@@ -453,24 +459,14 @@ impl Acceptance {
         slf
     }
 
-    fn __next__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let operation = self.0.bind(py);
-        if let Some(accepted) = operation.get().acceptance(py) {
-            accepted?;
-            return Err(PyStopIteration::new_err((py.None(),)));
-        }
-        Operation::join_line(operation)?;
-        // There may have been room at once.
-        if operation.get().acceptance(py).is_some() {
-            return self.__next__(py);
-        }
-        operation.get().waiter(py)
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.turn(py)?.next(py)
     }
 
     /// As a coroutine's `send`.
     #[pyo3(signature = (value, /))]
     fn send(&self, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.__next__(value.py())
+        self.turn(value.py())?.sent()
     }
 
     /// As a coroutine's `throw`.
@@ -496,16 +492,23 @@ impl Acceptance {
     }
 }
 
-fn withdrawn() -> Error {
-    Error::new(ErrorKind::Cancelled, "the message was withdrawn before it was sent")
+impl Acceptance {
+    fn turn(&self, py: Python<'_>) -> PyResult<Turn> {
+        let operation = self.0.bind(py);
+        if let Some(accepted) = operation.get().acceptance(py) {
+            return accepted.map(|()| Turn::Return(py.None()));
+        }
+        Operation::join_line(operation)?;
+        // There may have been room at once.
+        if operation.get().acceptance(py).is_some() {
+            return self.turn(py);
+        }
+        operation.get().waiter(py).map(Turn::Yield)
+    }
 }
 
-/// What a coroutine's `throw` raises.
-pub(crate) fn thrown(kind: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>) -> PyErr {
-    match value {
-        Some(value) if !value.is_none() => PyErr::from_value(value.clone()),
-        _ => PyErr::from_value(kind.clone()),
-    }
+fn withdrawn() -> Error {
+    Error::new(ErrorKind::Cancelled, "the message was withdrawn before it was sent")
 }
 
 /// One more waits. Those that were cancelled are forgotten: a program may give up waiting again and again.

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use polymqtt_bridge::mqtt::{Acknowledgement, Error, ErrorKind, ReasonCode};
 use polymqtt_bridge::{Next, Stream as Hand};
-use pyo3::exceptions::{PyStopAsyncIteration, PyStopIteration};
+use pyo3::exceptions::PyStopAsyncIteration;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
 use crate::arguments;
 use crate::core::Core;
+use crate::coroutine::{Turn, thrown};
 use crate::errors::{OrRaise, exception};
 use crate::message::Message;
-use crate::operation::{Operation, thrown};
+use crate::operation::Operation;
 use crate::outcome::Outcome;
 
 /// The messages of one subscription, in order of arrival.
@@ -217,19 +218,14 @@ impl Fetching {
     }
 
     #[inline]
-    fn __next__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let incoming = &self.incoming;
-        match incoming.fetch(py, self.amount)? {
-            Some(Some(message)) => Err(PyStopIteration::new_err((message,))),
-            Some(None) => Err(PyStopAsyncIteration::new_err(())),
-            None => incoming.core.reader(py, incoming.hand.id()),
-        }
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.turn(py)?.next(py)
     }
 
     /// As a coroutine's `send`.
     #[pyo3(signature = (value, /))]
     fn send(&self, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.__next__(value.py())
+        self.turn(value.py())?.sent()
     }
 
     /// As a coroutine's `throw`.
@@ -246,4 +242,16 @@ impl Fetching {
 
     /// As a coroutine's `close`.
     fn close(&self) {}
+}
+
+impl Fetching {
+    #[inline]
+    fn turn(&self, py: Python<'_>) -> PyResult<Turn> {
+        let incoming = &self.incoming;
+        match incoming.fetch(py, self.amount)? {
+            Some(Some(message)) => Ok(Turn::Return(message)),
+            Some(None) => Err(PyStopAsyncIteration::new_err(())),
+            None => incoming.core.reader(py, incoming.hand.id()).map(Turn::Yield),
+        }
+    }
 }

@@ -205,3 +205,16 @@ async def test_flushing_waits_for_the_transport(url: str, topic: Topic) -> None:
         await client.flush()
         assert client.metrics().messages_sent == 1
         assert await messages.recv() is not None
+
+
+async def test_a_delivery_ends_as_a_coroutine_does() -> None:
+    client = polymqtt.Client.prepare("mqtt://localhost")
+    ends = [
+        lambda delivery: delivery.send(None),
+        lambda delivery: next(iter(delivery)),
+    ]
+    for end in ends:
+        with pytest.raises(StopIteration) as stopped:
+            end(client.publish("a"))
+        assert isinstance(stopped.value.value, polymqtt.PublishAck)
+    await client.disconnect(timeout=0)
