@@ -12,6 +12,7 @@ mod operation;
 mod outcome;
 mod questions;
 mod stream;
+mod untracked;
 
 use pyo3::prelude::*;
 

@@ -1,6 +1,7 @@
 //! Messages and acknowledgements as Python sees them.
 
 use std::ffi::c_int;
+use std::sync::OnceLock;
 
 use polymqtt_bridge::message::Parts;
 use polymqtt_bridge::mqtt::{self, Bytes, PublishProperties};
@@ -12,6 +13,7 @@ use pyo3::types::{PyBytes, PyString};
 
 use crate::arguments::{self, Keywords};
 use crate::errors::{OrRaise, pairs};
+use crate::untracked::untracked;
 
 /// Payloads up to this size become Python's bytes with the message: most programs ask for them. Larger ones only when
 /// asked for; a `memoryview` needs no copy.
@@ -23,8 +25,9 @@ const EAGER: usize = 4096;
 #[pyclass(frozen, module = "polymqtt", weakref)]
 pub(crate) struct Message {
     topic: Py<PyString>,
-    /// Python's copy of the payload, once there is one.
-    payload: PyOnceLock<Py<PyBytes>>,
+    /// Python's copy of the payload, once there is one. Nothing waits for it while it is made: no lock of pyo3's, which would
+    /// let other threads run for each message.
+    payload: OnceLock<Py<PyBytes>>,
     /// All of it, or what is left where Python has the only copy of topic and payload.
     message: mqtt::Message,
     is_taken: bool,
@@ -61,7 +64,7 @@ impl Message {
         };
         let message = arguments::message(topic, payload, &keywords)?;
         let topic = topic.cast::<PyString>()?.clone().unbind();
-        Ok(Self { topic, payload: PyOnceLock::new(), message, is_taken: false })
+        Ok(Self { topic, payload: OnceLock::new(), message, is_taken: false })
     }
 
     /// The topic name.
@@ -73,7 +76,11 @@ impl Message {
     /// The payload. `memoryview(message)` does without a copy.
     #[getter]
     fn payload(&self, py: Python<'_>) -> Py<PyBytes> {
-        self.payload.get_or_init(py, || PyBytes::new(py, self.message.payload()).unbind()).clone_ref(py)
+        if let Some(payload) = self.payload.get() {
+            return payload.clone_ref(py);
+        }
+        let payload = PyBytes::new(py, self.message.payload()).unbind();
+        self.payload.get_or_init(|| payload).clone_ref(py)
     }
 
     /// The quality of service: for a received message, the one it was delivered with.
@@ -186,17 +193,19 @@ impl Message {
         py: Python<'_>,
         message: mqtt::Message,
         last: &mut Option<Py<PyString>>,
-    ) -> PyResult<Self> {
+    ) -> PyResult<Py<Self>> {
         let topic = match last {
             Some(last) if last.bind(py).to_str()? == message.topic() => last.clone_ref(py),
             last => last.insert(PyString::new(py, message.topic()).unbind()).clone_ref(py),
         };
-        let payload = PyOnceLock::new();
         if message.payload().len() > EAGER {
-            return Ok(Self { topic, payload, message: message.detach(), is_taken: false });
+            return untracked(
+                py,
+                Self { topic, payload: OnceLock::new(), message: message.detach(), is_taken: false },
+            );
         }
-        payload.get_or_init(py, || PyBytes::new(py, message.payload()).unbind());
-        Ok(Self { topic, payload, message: message.without_content(), is_taken: true })
+        let payload = OnceLock::from(PyBytes::new(py, message.payload()).unbind());
+        untracked(py, Self { topic, payload, message: message.without_content(), is_taken: true })
     }
 
     /// What is to be published.
@@ -220,7 +229,7 @@ impl Message {
     }
 
     fn content<'a>(&'a self, py: Python<'a>) -> &'a [u8] {
-        match self.payload.get(py) {
+        match self.payload.get() {
             Some(payload) if self.is_taken => payload.as_bytes(py),
             _ => self.message.payload(),
         }

@@ -18,6 +18,7 @@ use crate::core::Core;
 use crate::coroutine::{Turn, thrown};
 use crate::errors::{OrRaise, exception};
 use crate::outcome::Outcome;
+use crate::untracked::untracked;
 
 /// Something that the client does: it goes on whether it is awaited or not.
 ///
@@ -137,7 +138,7 @@ impl Operation {
     ) -> PyResult<(Py<Self>, Token)> {
         let state = State::Accepted { token: Token::NONE, waiters: Waiters::new() };
         let operation = Self { core: Arc::downgrade(core), is_request, state: Mutex::new(state) };
-        let operation = Py::new(py, operation)?;
+        let operation = untracked(py, operation)?;
         let token = core.pending.insert(operation.clone_ref(py));
         *operation.get().state() = State::Accepted { token, waiters: Waiters::new() };
         Ok((operation, token))

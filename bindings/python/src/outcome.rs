@@ -34,11 +34,9 @@ impl Outcome {
             Completion::Connected(outcome) => outcome.map(|granted| grant(py, &granted)),
             Completion::Subscribed(outcome) => outcome.map(|filters| granted(py, &filters)),
             Completion::Unsubscribed(outcome) => outcome.map(|ack| unsubscribed(py, &ack)),
-            Completion::Responded(outcome) => outcome.map(|message| {
-                Message::received(py, *message, &mut None)
-                    .and_then(|message| Py::new(py, message))
-                    .map(Py::into_any)
-            }),
+            Completion::Responded(outcome) => {
+                outcome.map(|message| Message::received(py, *message, &mut None).map(Py::into_any))
+            }
             Completion::Reauthenticated(outcome) | Completion::Flushed(outcome) => {
                 outcome.map(|()| Ok(py.None()))
             }

@@ -61,16 +61,14 @@ impl Incoming {
         match amount {
             Amount::One => {
                 let next = self.hand.next().or_raise(py)?;
-                self.convert(py, next, |message, last| {
-                    Ok(Py::new(py, Message::received(py, message, last)?)?.into_any())
-                })
+                self.convert(py, next, |message, last| Ok(Message::received(py, message, last)?.into_any()))
             }
             Amount::Batch(most) => {
                 let next = self.hand.next_batch(most).or_raise(py)?;
                 self.convert(py, next, |messages, last| {
                     let messages: Vec<_> = messages
                         .into_iter()
-                        .map(|message| Py::new(py, Message::received(py, message, last)?))
+                        .map(|message| Message::received(py, message, last))
                         .collect::<PyResult<_>>()?;
                     Ok(PyList::new(py, messages)?.into_any().unbind())
                 })
