@@ -3,7 +3,7 @@
 .PHONY: help demo example-rust test fuzz bench bench-python instructions
 
 help:
-	@echo "make demo          readings of this machine, live, through polymqtt and its embedded broker"
+	@echo "make demo          readings of this machine, live, through polymqtt and its embedded broker, in Rust and Python"
 	@echo "make example-rust  a service that answers requests, with all that it needs"
 	@echo "make test          every check and every test"
 	@echo "make fuzz          looks for bytes that break a promise; ARGS='600 engine': for so many seconds, that target"

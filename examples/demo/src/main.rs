@@ -1,5 +1,7 @@
 //! The demo's two ends: readings of this machine as JSON lines for `polymqtt pub --json`, and a live view of the JSON
 //! lines that `polymqtt sub --json` writes. What is between them is polymqtt and a broker.
+//!
+//! Python's part, `python/readings.py`, publishes its own beside them.
 
 mod machine;
 mod reading;
@@ -8,6 +10,7 @@ mod screen;
 mod view;
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -30,19 +33,25 @@ enum Command {
         /// Milliseconds from round to round
         #[arg(long, default_value_t = 250)]
         every: u64,
-    },
-    /// Show the readings that come in, and a summary at the end of input
-    View {
-        /// How many messages should come
+        /// Go on until this file exists, which says how many messages others have published; then write how many there
+        /// were together
         #[arg(long)]
-        expect: Option<u64>,
+        others: Option<PathBuf>,
+    },
+    /// Show the readings that come in, and a summary once there are no more
+    View {
+        /// What to say of Python until it takes part
+        #[arg(long, default_value = "")]
+        python: String,
     },
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Readings { rounds, every } => readings::write(rounds, Duration::from_millis(every)),
-        Command::View { expect } => screen::show(expect),
+        Command::Readings { rounds, every, others } => {
+            readings::write(rounds, Duration::from_millis(every), others.as_deref())
+        }
+        Command::View { python } => screen::show(python),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::machine::{Cpu, Load, Memory, Network};
 
-/// One reading.
+/// One reading. Python's part of the demo writes them too: `python/readings.py`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Reading {
     /// Counts the readings of one kind from 0, so that a lost or repeated one shows.
@@ -24,6 +24,30 @@ pub(crate) enum Value {
     Load(Load),
     Memory(Memory),
     Network(Network),
+    Python(Python),
+    End(End),
+}
+
+/// What Python's part of the demo has used, and what it has received.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Python {
+    /// Memory at most, in KiB.
+    pub(crate) memory_kib: u64,
+    /// Processor time in seconds.
+    pub(crate) cpu_s: f64,
+    /// Readings that came in.
+    pub(crate) received: u64,
+    /// Numbers that were left out.
+    pub(crate) missing: u64,
+    /// Numbers that came again.
+    pub(crate) repeated: u64,
+}
+
+/// No more readings follow.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct End {
+    /// How many there were, whoever published them, this one included.
+    pub(crate) messages: u64,
 }
 
 impl Reading {
@@ -41,6 +65,8 @@ impl Value {
             Self::Load(_) => "load",
             Self::Memory(_) => "memory",
             Self::Network(_) => "network",
+            Self::Python(_) => "python",
+            Self::End(_) => "end",
         }
     }
 }

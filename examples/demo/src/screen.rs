@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use crate::reading::now_us;
 use crate::view::View;
 
-/// Reads JSON lines to the end of input. True when all the expected messages came, each once.
-pub(crate) fn show(expect: Option<u64>) -> io::Result<bool> {
+/// Reads JSON lines until one says that it was the last. True when all messages came, each once, here and at Python's
+/// part. `python` is what to say of that until it takes part.
+pub(crate) fn show(python: String) -> io::Result<bool> {
     let mut out = io::stdout().lock();
     let terminal = out.is_terminal();
-    let mut view = View::default();
+    let mut view = View::of(python);
     let mut start = None;
     let mut second = 0;
     let mut drawn = 0;
@@ -24,11 +25,13 @@ pub(crate) fn show(expect: Option<u64>) -> io::Result<bool> {
             writeln!(out, "{}", view.line(elapsed))?;
         }
         out.flush()?;
+        if view.end.is_some() {
+            break;
+        }
     }
     let elapsed = start.map_or(Duration::ZERO, |start: Instant| start.elapsed());
-    writeln!(out, "\n{}", view.summary(elapsed, expect))?;
-    let complete = expect.is_none_or(|expected| view.received == expected);
-    Ok(complete && view.missing == 0 && view.repeated == 0)
+    writeln!(out, "\n{}", view.summary(elapsed))?;
+    Ok(view.is_complete())
 }
 
 /// Writes the lines over the ones drawn before; gives back how many they are.

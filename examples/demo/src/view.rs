@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::machine::{Cpu, Load, Memory, Network};
-use crate::reading::{Reading, Value};
+use crate::reading::{End, Python, Reading, Value};
 
 /// Columns of the bar and of the curve.
 const WIDTH: usize = 24;
@@ -25,12 +25,17 @@ pub(crate) struct View {
     network: Option<(u64, Network)>,
     /// Bytes a second, in and out.
     rates: Option<(f64, f64)>,
+    python: Option<Python>,
+    /// What to say until Python takes part.
+    until_python: String,
     machine: String,
     /// The sequence number that comes next, a kind.
     next: BTreeMap<&'static str, u64>,
-    pub(crate) received: u64,
-    pub(crate) missing: u64,
-    pub(crate) repeated: u64,
+    received: u64,
+    missing: u64,
+    repeated: u64,
+    /// What the last line said.
+    pub(crate) end: Option<End>,
     /// Microseconds from the reading to its arrival here.
     delays: Vec<u64>,
     /// Topic and payload of the last message.
@@ -45,6 +50,10 @@ struct Line {
 }
 
 impl View {
+    pub(crate) fn of(until_python: String) -> Self {
+        Self { until_python, ..Self::default() }
+    }
+
     /// Takes a line of `polymqtt sub --json` that arrived at `now_us`.
     pub(crate) fn take(&mut self, line: &str, now_us: u64) -> Result<(), serde_json::Error> {
         let Line { topic, payload } = serde_json::from_str(line)?;
@@ -52,7 +61,7 @@ impl View {
         self.machine = topic.split('/').nth(1).unwrap_or_default().to_owned();
         self.received += 1;
         self.delays.push(now_us.saturating_sub(reading.taken_us));
-        self.last = format!("{topic}  {payload}").chars().take(MESSAGE_WIDTH).collect();
+        self.last = cut(&format!("{topic}  {payload}"));
         self.count(&reading);
         match reading.value {
             Value::Cpu(cpu) => {
@@ -63,6 +72,8 @@ impl View {
             Value::Load(load) => self.load = Some(load),
             Value::Memory(memory) => self.memory = Some(memory),
             Value::Network(network) => self.network(reading.taken_us, network),
+            Value::Python(python) => self.python = Some(python),
+            Value::End(end) => self.end = Some(end),
         }
         Ok(())
     }
@@ -126,6 +137,13 @@ impl View {
                 }
                 None => "  network".to_owned(),
             },
+            match self.python {
+                Some(python) => {
+                    let used = format!("{:.1} MiB, {:.1} s", python.memory_kib as f64 / 1024.0, python.cpu_s);
+                    format!("  python   {used:<WIDTH$}  {}", said_by(&python))
+                }
+                None => format!("  python   {}", cut(&self.until_python)),
+            },
             String::new(),
             format!("  message  {}", self.last),
             format!("  so far   {}", self.counts()),
@@ -139,21 +157,36 @@ impl View {
             self.memory.as_ref().map_or_else(String::new, |memory| format!("{:.0} %", memory.used() * 100.0));
         let (received, sent) = self.rates.unwrap_or_default();
         format!(
-            "{:3.0} s  cpu {busy}  memory {memory}  network in {} out {}  {}",
+            "{:3.0} s  cpu {busy}  memory {memory}  network in {} out {}  {}{}",
             elapsed.as_secs_f64(),
             bytes(received),
             bytes(sent),
-            self.counts()
+            self.counts(),
+            self.python.as_ref().map_or_else(String::new, |python| format!("; python: {}", said_by(python)))
         )
+    }
+
+    /// Whether every message came, here and at Python's part, each once.
+    pub(crate) fn is_complete(&self) -> bool {
+        let all = self.end.is_some_and(|end| end.messages == self.received);
+        let python = self.python.is_none_or(|python| python.missing == 0 && python.repeated == 0);
+        all && self.missing == 0 && self.repeated == 0 && python
     }
 
     fn counts(&self) -> String {
         format!("{} messages, {} missing, {} repeated", self.received, self.missing, self.repeated)
     }
 
-    /// What is left to say at the end; `expected` is how many messages should have come.
-    pub(crate) fn summary(&self, elapsed: Duration, expected: Option<u64>) -> String {
-        let of = expected.map_or_else(String::new, |expected| format!(" of {expected}"));
+    /// What is left to say at the end.
+    pub(crate) fn summary(&self, elapsed: Duration) -> String {
+        let of = self.end.map_or_else(String::new, |end| format!(" of {}", end.messages));
+        let python = self.python.map_or_else(String::new, |python| {
+            let published = self.next.get("python").copied().unwrap_or_default();
+            format!(
+                "\n{published} of them by Python, which itself received {}, {} missing, {} repeated",
+                python.received, python.missing, python.repeated
+            )
+        });
         let mut delays = self.delays.clone();
         delays.sort_unstable();
         let at = |part: f64| {
@@ -162,7 +195,7 @@ impl View {
         };
         format!(
             "{}{of} messages in {:.1} s at QoS 1, {} missing, {} repeated; \
-             from reading to view {:.1} ms (median), {:.1} ms (99 of 100)",
+             from reading to view {:.1} ms (median), {:.1} ms (99 of 100){python}",
             self.received,
             elapsed.as_secs_f64(),
             self.missing,
@@ -171,6 +204,16 @@ impl View {
             at(0.99)
         )
     }
+}
+
+/// What Python's part says of Rust's readings.
+fn said_by(python: &Python) -> String {
+    let Python { received, missing, repeated, .. } = python;
+    format!("received {received}, {missing} missing, {repeated} repeated")
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MESSAGE_WIDTH).collect()
 }
 
 fn bar(part: f64) -> String {
@@ -214,6 +257,10 @@ mod tests {
         Value::Memory(Memory { total_kib: 1000, available_kib: 250 })
     }
 
+    fn python() -> Python {
+        Python { memory_kib: 123_456, cpu_s: 12.34, received: 1234, missing: 0, repeated: 0 }
+    }
+
     #[test]
     fn what_is_lost_or_repeated_shows() {
         let mut view = View::default();
@@ -221,6 +268,21 @@ mod tests {
             taken(&mut view, sequence, memory(), 1000);
         }
         assert_eq!((view.received, view.missing, view.repeated), (4, 2, 1));
+    }
+
+    #[test]
+    fn it_is_complete_when_all_came_here_and_at_python() {
+        let complete = |messages, python| {
+            let mut view = View::default();
+            taken(&mut view, 0, Value::Python(python), 0);
+            taken(&mut view, 0, Value::End(End { messages }), 0);
+            view.is_complete()
+        };
+        assert!(complete(2, python()));
+        assert!(!complete(3, python()));
+        assert!(!complete(2, Python { missing: 1, ..python() }));
+        assert!(!complete(2, Python { repeated: 1, ..python() }));
+        assert!(!View::default().is_complete());
     }
 
     #[test]
@@ -242,6 +304,11 @@ mod tests {
             taken(&mut view, sequence, Value::Load(load), sequence);
             taken(&mut view, sequence, memory(), sequence);
         }
+        view.until_python = "is being built; its log is ".repeat(5);
+        for line in view.lines(Duration::from_secs(12)) {
+            assert!(line.chars().count() < 80, "{line}");
+        }
+        taken(&mut view, 0, Value::Python(python()), 0);
         for line in view.lines(Duration::from_secs(12)) {
             assert!(line.chars().count() < 80, "{line}");
             assert!(!line.contains('\x1b'));
@@ -252,9 +319,12 @@ mod tests {
     fn the_summary_tells_the_delay() {
         let mut view = View::default();
         taken(&mut view, 0, memory(), 1000);
-        let summary = view.summary(Duration::from_secs(1), Some(2));
-        assert!(summary.starts_with("1 of 2 messages in 1.0 s"), "{summary}");
+        taken(&mut view, 0, Value::Python(python()), 1000);
+        taken(&mut view, 0, Value::End(End { messages: 4 }), 1000);
+        let summary = view.summary(Duration::from_secs(1));
+        assert!(summary.starts_with("3 of 4 messages in 1.0 s"), "{summary}");
         assert!(summary.contains("0.5 ms (median)"), "{summary}");
+        assert!(summary.contains("1 of them by Python, which itself received 1234, 0 missing"), "{summary}");
     }
 
     #[test]
