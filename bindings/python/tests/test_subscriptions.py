@@ -36,6 +36,21 @@ async def test_leaving_unsubscribes(url: str, topic: Topic) -> None:
         messages.close()
 
 
+async def test_the_next_message_can_be_asked_for_by_itself(url: str, topic: Topic) -> None:
+    async with polymqtt.connect(url) as client, client.subscribe(topic("#"), qos=1) as messages:
+        await client.publish(topic("a"), "payload", qos=1)
+        assert (await anext(messages)).text() == "payload"
+        messages.close()
+        with pytest.raises(StopAsyncIteration):
+            await anext(messages)
+    with polymqtt.sync.connect(url) as client, client.subscribe(topic("#"), qos=1) as received:
+        client.publish(topic("a"), "payload", qos=1)
+        assert next(received).text() == "payload"
+        received.close()
+        with pytest.raises(StopIteration):
+            next(received)
+
+
 async def test_unsubscribing_gives_the_answer(url: str, topic: Topic) -> None:
     async with polymqtt.connect(url) as client:
         messages = await client.subscribe([topic("a"), topic("b")])

@@ -18,7 +18,7 @@ __all__ = ["Subscribe", "Subscription"]
 class Subscription(IncomingMessages):
     """The messages of one subscription, in order of arrival: `async for message in subscription`.
 
-    It goes on over reconnects. A message counts as taken when the next one is asked for: then it is
+    `await anext(subscription)` is the next one. It goes on over reconnects. A message counts as taken when the next one is asked for: then it is
     acknowledged, unless `manual_ack` leaves that to the program. The iteration ends once the client has
     disconnected in order and everything was received; it raises what ended the subscription otherwise.
     """
@@ -26,6 +26,9 @@ class Subscription(IncomingMessages):
     def __aiter__(self) -> AsyncIterator[Message]:
         # The native stream itself: no Python code runs between two messages.
         return self._stream
+
+    def __anext__(self) -> Fetching[Message]:
+        return self._stream.__anext__()
 
     async def recv(self) -> Message | None:
         """The next message; `None` once the client has disconnected in order and everything was received.

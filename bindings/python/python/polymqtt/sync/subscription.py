@@ -16,7 +16,7 @@ __all__ = ["Subscription"]
 class Subscription(IncomingMessages):
     """The messages of one subscription, in order of arrival: `for message in subscription`.
 
-    It goes on over reconnects. A message counts as taken when the next one is asked for: then it is
+    `next(subscription)` is the next one. It goes on over reconnects. A message counts as taken when the next one is asked for: then it is
     acknowledged, unless `manual_ack` leaves that to the program. The iteration ends once the client has
     disconnected in order and everything was received; it raises what ended the subscription otherwise.
     """
@@ -24,6 +24,9 @@ class Subscription(IncomingMessages):
     def __iter__(self) -> Iterator[Message]:
         # The native stream itself: no Python code runs between two messages.
         return self._stream
+
+    def __next__(self) -> Message:
+        return next(self._stream)
 
     def recv(self, timeout: Duration | None = None) -> Message | None:
         """The next message; `None` once the client has disconnected in order and everything was received.

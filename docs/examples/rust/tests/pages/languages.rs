@@ -1,6 +1,7 @@
 //! The languages that the pages have examples in, and how an example is run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use polymqtt_broker_tests::bounded;
 use tokio::process::Command;
@@ -22,19 +23,46 @@ pub(crate) struct Language {
 }
 
 /// Those there are.
-pub(crate) const ALL: &[Language] =
-    &[Language { summary: "Rust", fence: "rust", file: "rust/src/bin/{}.rs", command: rust }];
+pub(crate) const ALL: &[Language] = &[
+    Language { summary: "Rust", fence: "rust", file: "rust/src/bin/{}.rs", command: rust },
+    Language { summary: "Python", fence: "python", file: "python/{}.py", command: python },
+];
 
 /// Cargo has built the examples, since these tests need them.
 fn rust(page: &str) -> Command {
     Command::new(crate::shell::programs().join(page))
 }
 
+fn python(page: &str) -> Command {
+    let mut command = Command::new("python3");
+    command.env("PYTHONPATH", python_package()).args(["-W", "error"]);
+    command.arg(examples().join(format!("python/{page}.py")));
+    command
+}
+
+/// The folder of the Python package, which this builds.
+fn python_package() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let mut build = std::process::Command::new(examples().join("../../scripts/python-module"));
+        let built = crate::shell::without_cargo(&mut build).output().unwrap();
+        let (folder, errors) =
+            (String::from_utf8(built.stdout).unwrap(), String::from_utf8_lossy(&built.stderr));
+        assert!(built.status.success(), "Python's package can't be built: {errors}");
+        folder.trim().into()
+    })
+}
+
+/// The folder of all languages.
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
 impl Language {
     /// Checks the code and the output that the page shows. Gives the packets of each run.
     pub(crate) async fn check(&self, page: &mut Page) -> Vec<Recording> {
         let file = self.file.replace("{}", page.name());
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(&file);
+        let path = examples().join(&file);
         let code = page.block(self.summary, self.fence);
         assert_eq!(code.is_some(), path.exists(), "{file} and the page's block of {}", self.summary);
         let Some(code) = code else {

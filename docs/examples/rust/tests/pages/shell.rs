@@ -74,13 +74,17 @@ fn polymqtt() -> PathBuf {
         }
         let mut cargo = std::process::Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--package", "polymqtt-cli"]);
-        // What cargo says of this package: build scripts of others would run again for it.
-        for (name, _) in std::env::vars_os() {
-            if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|own| name.to_string_lossy().starts_with(own)) {
-                cargo.env_remove(name);
-            }
-        }
-        assert!(cargo.status().unwrap().success(), "polymqtt can't be built");
+        assert!(without_cargo(&mut cargo).status().unwrap().success(), "polymqtt can't be built");
     });
     programs()
+}
+
+/// Takes away what cargo says of this package: build scripts of others would run again for it.
+pub(crate) fn without_cargo(command: &mut std::process::Command) -> &mut std::process::Command {
+    for (name, _) in std::env::vars_os() {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|own| name.to_string_lossy().starts_with(own)) {
+            command.env_remove(name);
+        }
+    }
+    command
 }
