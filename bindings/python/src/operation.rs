@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use polymqtt_bridge::mqtt::{Completion, Error, ErrorKind, Message, QoS, Token};
 use polymqtt_bridge::{Offer, Offered};
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -34,7 +34,7 @@ pub(crate) struct Operation {
 
 enum State {
     /// There was no room in the queue, and nobody waits for it yet.
-    Unoffered(Box<(Message, Offer)>),
+    Unoffered(Box<Kept>),
     /// In line for room.
     InLine {
         token: Token,
@@ -47,6 +47,14 @@ enum State {
         waiters: Waiters,
     },
     Done(Outcome),
+}
+
+/// A message that the queue had no room for.
+struct Kept {
+    message: Message,
+    offer: Offer,
+    /// Whether somebody has waited for it, and given up.
+    awaited: bool,
 }
 
 /// So many wait before it is looked at whether they still do.
@@ -113,7 +121,7 @@ impl Operation {
             Err(error) => Err(error),
         };
         core.pending.remove(token);
-        *operation.get().state() = State::Unoffered(Box::new((message.or_raise(py)?, offer)));
+        *operation.get().state() = State::Unoffered(Kept::new(message.or_raise(py)?, offer));
         Ok(operation)
     }
 
@@ -124,7 +132,7 @@ impl Operation {
         message: Message,
         offer: Offer,
     ) -> PyResult<Py<Self>> {
-        let state = State::Unoffered(Box::new((message, offer)));
+        let state = State::Unoffered(Kept::new(message, offer));
         let is_request = matches!(offer, Offer::Request(_));
         Py::new(py, Self { core: Arc::downgrade(core), is_request, state: Mutex::new(state) })
     }
@@ -238,7 +246,7 @@ impl Operation {
         let State::Unoffered(kept) = std::mem::replace(&mut *state, in_line) else {
             return Ok(());
         };
-        let (message, offered) = *kept;
+        let Kept { message, offer: offered, .. } = *kept;
         if let State::InLine { offer, .. } = &mut *state {
             *offer = offered;
         }
@@ -274,7 +282,7 @@ impl Operation {
         };
         if let Some(message) = core.client.leave_line(token) {
             core.pending.remove(token);
-            *state = State::Unoffered(Box::new((message, offer)));
+            *state = State::Unoffered(Box::new(Kept { message, offer, awaited: true }));
         }
     }
 
@@ -349,6 +357,27 @@ impl Operation {
                 operation.give_up();
                 Err(interrupted)
             }
+        }
+    }
+}
+
+impl Kept {
+    fn new(message: Message, offer: Offer) -> Box<Self> {
+        Box::new(Self { message, offer, awaited: false })
+    }
+}
+
+/// As Python does of coroutines that nobody awaited.
+impl Drop for Operation {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if matches!(state, State::Unoffered(kept) if !kept.awaited) {
+            Python::try_attach(|py| {
+                let what = c"a message was never sent: the queue was full, and nobody awaited its delivery";
+                if let Err(error) = PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), what, 1) {
+                    error.write_unraisable(py, None);
+                }
+            });
         }
     }
 }
