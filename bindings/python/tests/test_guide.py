@@ -16,7 +16,8 @@ from brokers import Broker, Certificates
 GUIDE = Path(__file__).parents[3] / "docs/python.md"
 
 BLOCK = re.compile(
-    r"^## (?P<heading>[^\n]+)$|^```python\n(?P<code>.*?)^```$(?P<output>\n\n```text\n.*?^```$)?", re.M | re.S
+    r"^## (?P<heading>[^\n]+)$|^```python\n(?P<code>.*?)^```$(?:\n\n^```text\n(?P<output>.*?)^```$)?",
+    re.MULTILINE | re.DOTALL,
 )
 
 RUN = """
@@ -64,8 +65,7 @@ def examples() -> list[Example]:
     for block in BLOCK.finditer(GUIDE.read_text()):
         heading = block["heading"] or heading
         if block["code"] is not None:
-            output = (block["output"] or "").removeprefix("\n\n```text\n").removesuffix("```")
-            found.append(Example(heading, block["code"], output))
+            found.append(Example(heading, block["code"], block["output"] or ""))
     return found
 
 
@@ -89,7 +89,7 @@ def test_links_lead_somewhere() -> None:
     text = GUIDE.read_text()
     anchors = {
         re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
-        for title in re.findall(r"^## (.+)$", text, re.M)
+        for title in re.findall(r"^## (.+)$", text, re.MULTILINE)
     }
     for link in re.findall(r"\]\(([^)]+)\)", text):
         path, _, anchor = link.partition("#")

@@ -18,9 +18,10 @@ __all__ = ["Subscribe", "Subscription"]
 class Subscription(IncomingMessages):
     """The messages of one subscription, in order of arrival: `async for message in subscription`.
 
-    `await anext(subscription)` is the next one. It goes on over reconnects. A message counts as taken when the next one is asked for: then it is
-    acknowledged, unless `manual_ack` leaves that to the program. The iteration ends once the client has
-    disconnected in order and everything was received; it raises what ended the subscription otherwise.
+    `await anext(subscription)` is the next one. It goes on over reconnects. A message counts as taken when
+    the next one is asked for: then it is acknowledged, unless `manual_ack` leaves that to the program. The
+    iteration ends once the client has disconnected in order and everything was received; it raises what ended
+    the subscription otherwise.
     """
 
     def __aiter__(self) -> AsyncIterator[Message]:

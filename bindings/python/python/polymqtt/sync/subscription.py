@@ -16,9 +16,10 @@ __all__ = ["Subscription"]
 class Subscription(IncomingMessages):
     """The messages of one subscription, in order of arrival: `for message in subscription`.
 
-    `next(subscription)` is the next one. It goes on over reconnects. A message counts as taken when the next one is asked for: then it is
-    acknowledged, unless `manual_ack` leaves that to the program. The iteration ends once the client has
-    disconnected in order and everything was received; it raises what ended the subscription otherwise.
+    `next(subscription)` is the next one. It goes on over reconnects. A message counts as taken when
+    the next one is asked for: then it is acknowledged, unless `manual_ack` leaves that to the program. The
+    iteration ends once the client has disconnected in order and everything was received; it raises what ended
+    the subscription otherwise.
     """
 
     def __iter__(self) -> Iterator[Message]:
