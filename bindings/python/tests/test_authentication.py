@@ -22,6 +22,7 @@ from polymqtt import (
     events,
     sync,
 )
+from servers import next_packet, packet, server, text
 
 AT_ONCE = ReconnectOptions(shortest=0, longest=0)
 
@@ -182,29 +183,17 @@ async def challenging_server() -> AsyncIterator[tuple[str, list[bytes]]]:
         found = b"\x15" + text(METHOD) + b"\x16" + text(data)
         return bytes([len(found)]) + found
 
-    def text(data: bytes) -> bytes:
-        return len(data).to_bytes(2) + data
-
-    def packet(kind: int, body: bytes) -> bytes:
-        return bytes([kind, len(body)]) + body
-
-    async def next_packet(reader: asyncio.StreamReader) -> bytes:
-        head = await reader.readexactly(2)
-        return head[:1] + await reader.readexactly(head[1])
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def challenge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         told.append(await next_packet(reader))
         writer.write(packet(0xF0, b"\x18" + properties(b"question")))
         told.append(await next_packet(reader))
         writer.write(packet(0x20, b"\x00\x00" + properties(b"proof")))
-        with contextlib.suppress(asyncio.IncompleteReadError):
-            while (received := await next_packet(reader))[0] == 0xF0:
-                told.append(received)
-                writer.write(packet(0xF0, b"\x00" + properties(b"proof")))
-        writer.close()
+        while (received := await next_packet(reader))[0] == 0xF0:
+            told.append(received)
+            writer.write(packet(0xF0, b"\x00" + properties(b"proof")))
 
-    async with await asyncio.start_server(serve, "localhost", 0) as server:
-        yield f"mqtt://localhost:{server.sockets[0].getsockname()[1]}", told
+    async with server(challenge) as url:
+        yield url, told
 
 
 @pytest.mark.parametrize("waits", [False, True])
@@ -260,8 +249,8 @@ def test_the_blocking_api_speaks_a_method_too() -> None:
             address.put(url)
             await asyncio.to_thread(over.wait)
 
-    server = threading.Thread(target=lambda: asyncio.run(serve()))
-    server.start()
+    serving = threading.Thread(target=lambda: asyncio.run(serve()))
+    serving.start()
     stages = list[str]()
 
     def reply(step: AuthenticationStep) -> AuthenticationReply:
@@ -273,5 +262,5 @@ def test_the_blocking_api_speaks_a_method_too() -> None:
             client.reauthenticate()
     finally:
         over.set()
-        server.join()
+        serving.join()
     assert stages == ["start", "continue", "complete", "restart", "complete"]

@@ -1,5 +1,7 @@
 """The blocking API: what differs from the asyncio one."""
 
+import asyncio
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +11,7 @@ import polymqtt
 import pytest
 from brokers import free_ports
 from polymqtt import ReasonCode, events, sync
+from servers import DISCONNECT, accepting, server
 
 Topic = Callable[[str], str]
 
@@ -200,14 +203,8 @@ def test_what_was_dropped_of_a_batch_is_an_outcome() -> None:
     client.disconnect(timeout=0)
 
 
-def test_dropping_the_client_disconnects(url: str, topic: Topic) -> None:
-    with sync.connect(url) as other, other.subscribe(topic("gone"), qos=1) as messages:
-        identity = topic("dropped").replace("/", "-")
-        client = sync.connect(url, client_id=identity, will=polymqtt.Will(topic("gone"), "will", qos=1))
-        del client
-        # The server knows of it by the next connection of this name at the latest.
-        sync.connect(url, client_id=identity).disconnect()
-        other.publish(topic("gone"), "end", qos=1)
-        message = messages.recv(timeout=5)
-        assert message is not None
-        assert message.payload == b"end"
+async def test_dropping_the_client_disconnects() -> None:
+    received = asyncio.Queue[bytes]()
+    async with server(functools.partial(accepting, received)) as url:
+        await asyncio.to_thread(lambda: sync.connect(url) and None)
+        assert (await received.get())[0] == DISCONNECT

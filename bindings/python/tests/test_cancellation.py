@@ -2,46 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import polymqtt
 import pytest
+from servers import deaf, server, silent
 
 Topic = Callable[[str], str]
 
 
-@contextlib.asynccontextmanager
-async def silent_server() -> AsyncIterator[str]:
-    """A server that accepts whoever connects, and then says nothing more."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1024)
-        writer.write(bytes([0x20, 3, 0, 0, 0]))
-        with contextlib.suppress(ConnectionError):
-            while await reader.read(1024):
-                pass
-        writer.close()
-
-    async with await asyncio.start_server(serve, "localhost", 0) as server:
-        yield f"mqtt://localhost:{server.sockets[0].getsockname()[1]}"
-
-
-@contextlib.asynccontextmanager
-async def deaf_server() -> AsyncIterator[str]:
-    """A server that does not even answer CONNECT."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            while await reader.read(1024):
-                pass
-        writer.close()
-
-    async with await asyncio.start_server(serve, "localhost", 0) as server:
-        yield f"mqtt://localhost:{server.sockets[0].getsockname()[1]}"
-
-
 async def test_a_publish_goes_on_when_nobody_waits_any_more() -> None:
-    async with silent_server() as url:
+    async with server(silent) as url:
         client = await polymqtt.connect(url)
         delivery = client.publish("a", qos=1)
         with pytest.raises(TimeoutError):
@@ -57,7 +28,7 @@ async def test_a_publish_goes_on_when_nobody_waits_any_more() -> None:
 
 
 async def test_a_delivery_is_withdrawn_by_its_own_timeout() -> None:
-    async with silent_server() as url:
+    async with server(silent) as url:
         client = await polymqtt.connect(url)
         with pytest.raises(polymqtt.IndeterminateError):
             await client.publish("a", qos=1, timeout=0.01)
@@ -65,7 +36,7 @@ async def test_a_delivery_is_withdrawn_by_its_own_timeout() -> None:
 
 
 async def test_a_delivery_can_be_cancelled() -> None:
-    async with silent_server() as url:
+    async with server(silent) as url:
         client = polymqtt.Client.prepare(url)
         delivery = client.publish("a", qos=1)
         delivery.cancel()
@@ -92,7 +63,7 @@ async def test_a_delivery_may_be_awaited_by_many_and_again(url: str, topic: Topi
 
 
 async def test_cancelling_connect_gives_up_connecting() -> None:
-    async with deaf_server() as url:
+    async with server(deaf) as url:
         connecting = asyncio.ensure_future(polymqtt.connect(url))
         await asyncio.sleep(0)
         connecting.cancel()
@@ -101,13 +72,13 @@ async def test_cancelling_connect_gives_up_connecting() -> None:
 
 
 async def test_a_first_connect_has_its_timeout() -> None:
-    async with deaf_server() as url:
+    async with server(deaf) as url:
         with pytest.raises(polymqtt.TimeoutError):
             await polymqtt.connect(url, connect_timeout=0.05)
 
 
 async def test_cancelling_subscribe_undoes_it() -> None:
-    async with silent_server() as url:
+    async with server(silent) as url:
         client = await polymqtt.connect(url)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
@@ -117,7 +88,7 @@ async def test_cancelling_subscribe_undoes_it() -> None:
 
 
 async def test_an_answer_that_does_not_come_is_a_timeout() -> None:
-    async with silent_server() as url:
+    async with server(silent) as url:
         client = await polymqtt.connect(url, subscribe_timeout=0.05)
         with pytest.raises(polymqtt.TimeoutError):
             await client.subscribe("a")
@@ -193,7 +164,7 @@ async def test_waiting_for_the_first_of_several(url: str, topic: Topic) -> None:
 
 async def test_room_in_the_queue_is_waited_for_in_order() -> None:
     options = polymqtt.QueueOptions(max_messages=2)
-    async with silent_server() as url:
+    async with server(silent) as url:
         client = polymqtt.Client.prepare(url, queue=options)
         deliveries = [client.publish("a", str(number)) for number in range(2)]
         waiting = [asyncio.ensure_future(client.enqueue("a", "waits")) for _ in range(2)]

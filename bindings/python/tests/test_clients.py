@@ -8,6 +8,7 @@ import polymqtt
 import pytest
 from brokers import Broker, free_ports
 from polymqtt import ReconnectOptions, Will, events, sync
+from servers import fleeting, server
 
 Topic = Callable[[str], str]
 
@@ -244,48 +245,31 @@ async def test_another_client_by_the_same_name_ends_this_one(only_embedded: Brok
 
 
 async def test_without_reconnecting_a_lost_connection_is_the_end() -> None:
-    connections = list[asyncio.StreamWriter]()
-
-    async def accept_and_leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1024)
-        writer.write(bytes([0x20, 3, 0, 0, 0]))
-        connections.append(writer)
-
-    server = await asyncio.start_server(accept_and_leave, "localhost", 0)
-    port = server.sockets[0].getsockname()[1]
-    client = await polymqtt.connect(f"mqtt://localhost:{port}", reconnect=None)
-    messages = client.declare("a")
-    connections[0].close()
-    with pytest.raises(polymqtt.TransportError):
-        await messages.recv()
-    assert client.status().phase == "closed"
-    server.close()
+    async with server(fleeting) as url:
+        client = polymqtt.Client.prepare(url, reconnect=None)
+        messages = client.declare("a")
+        await client.start()
+        with pytest.raises(polymqtt.TransportError) as raised:
+            await messages.recv()
+        assert client.status().phase == "closed"
+        assert str(client.status().error) == str(raised.value)
 
 
 async def test_waiting_to_reconnect_is_told() -> None:
-    async def accept_and_leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1024)
-        writer.write(bytes([0x20, 3, 0, 0, 0]))
-        writer.close()
-
-    server = await asyncio.start_server(accept_and_leave, "localhost", 0)
-    port = server.sockets[0].getsockname()[1]
-    client = polymqtt.Client.prepare(
-        f"mqtt://localhost:{port}", reconnect=ReconnectOptions(shortest=1000, longest=1000)
-    )
-    happening = client.events()
-    await client.start()
-    async for event in happening:
-        if isinstance(event, events.Disconnected):
-            break
-    assert event.retry_in is not None
-    assert isinstance(event.error, polymqtt.TransportError)
-    status = client.status()
-    assert status.phase == "waiting"
-    assert status.retry_in is not None
-    assert str(status.error) == str(event.error)
-    await client.disconnect()
-    server.close()
+    async with server(fleeting) as url:
+        client = polymqtt.Client.prepare(url, reconnect=ReconnectOptions(shortest=1000, longest=1000))
+        happening = client.events()
+        await client.start()
+        async for event in happening:
+            if isinstance(event, events.Disconnected):
+                break
+        assert event.retry_in is not None
+        assert isinstance(event.error, polymqtt.TransportError)
+        status = client.status()
+        assert status.phase == "waiting"
+        assert status.retry_in is not None
+        assert str(status.error) == str(event.error)
+        await client.disconnect()
 
 
 async def test_what_is_lost_when_leaving_is_logged(caplog: pytest.LogCaptureFixture) -> None:

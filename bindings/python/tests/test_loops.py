@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import gc
 import sys
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 
 import polymqtt
 import pytest
+from servers import DISCONNECT, accepting, server
 
 Topic = Callable[[str], str]
 
@@ -119,22 +121,16 @@ async def test_the_loop_keeps_a_client_that_nobody_holds(url: str, topic: Topic)
             await tasks[0]
 
 
-def test_a_loop_that_ends_without_a_goodbye_ends_its_clients(url: str, topic: Topic) -> None:
-    identity = topic("forgotten").replace("/", "-")
+async def test_a_loop_that_ends_without_a_goodbye_ends_its_clients() -> None:
+    received = asyncio.Queue[bytes]()
 
-    async def forget() -> None:
-        await polymqtt.connect(url, client_id=identity, will=polymqtt.Will(topic("gone"), qos=1))
+    async def forget(url: str) -> None:
+        await polymqtt.connect(url)
 
-    async def look() -> None:
-        async with polymqtt.connect(url) as client, client.subscribe(topic("gone"), qos=1) as messages:
-            async with polymqtt.connect(url, client_id=identity):
-                pass
-            await client.publish(topic("gone"), "end", qos=1)
-            message = await messages.recv()
-            assert message is not None
-            # In order, hence no will.
-            assert message.payload == b"end"
+    def run(url: str) -> None:
+        asyncio.run(forget(url))
+        gc.collect()
 
-    asyncio.run(forget())
-    gc.collect()
-    asyncio.run(look())
+    async with server(functools.partial(accepting, received)) as url:
+        await asyncio.to_thread(run, url)
+        assert (await received.get())[0] == DISCONNECT

@@ -1,10 +1,13 @@
 """Streams of messages: what was granted, acknowledging, ending."""
 
-from collections.abc import Callable
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
 
 import polymqtt
 import pytest
 from polymqtt import QoS, ReasonCode
+from servers import CONNACK, deaf, next_packet, packet, server, text
 
 Topic = Callable[[str], str]
 
@@ -84,6 +87,43 @@ async def test_two_streams_of_one_filter_both_get_the_message(url: str, topic: T
                 message = await messages.recv()
                 assert message is not None
                 assert message.payload == b"payload"
+
+
+@contextlib.asynccontextmanager
+async def granting(*reason_codes: int) -> AsyncIterator[str]:
+    """A server that answers one SUBSCRIBE after the other by these codes, and then takes what comes."""
+
+    async def grant(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await next_packet(reader)
+        writer.write(CONNACK)
+        words = b"\x1f" + text(b"because")
+        for code in reason_codes:
+            number = (await next_packet(reader))[1:3]
+            writer.write(packet(0x90, number + bytes([len(words)]) + words + bytes([code])))
+        await deaf(reader, writer)
+
+    async with server(grant) as url:
+        yield url
+
+
+async def test_a_refusal_is_an_error() -> None:
+    async with granting(0x87) as url, polymqtt.connect(url) as client:
+        with pytest.raises(polymqtt.NotAuthorizedError) as raised:
+            await client.subscribe("a")
+        assert raised.value.reason_code is ReasonCode.NOT_AUTHORIZED
+        assert raised.value.reason_string == "because"
+        assert client.status().subscriptions == 0
+
+
+async def test_a_refusal_in_part_can_be_allowed() -> None:
+    async with granting(1, 0x97) as url, polymqtt.connect(url) as client:
+        messages = await client.subscribe(["a", "b"], qos=1, allow_partial=True)
+        first, second = messages.granted
+        assert (first.filter, first.qos, first.error) == ("a", QoS.AT_LEAST_ONCE, None)
+        assert (second.filter, second.qos) == ("b", None)
+        assert isinstance(second.error, polymqtt.QuotaExceededError)
+        assert second.error.reason_code is ReasonCode.QUOTA_EXCEEDED
+        assert second.error.reason_string == "because"
 
 
 async def test_other_options_for_a_live_filter_are_an_error(url: str, topic: Topic) -> None:

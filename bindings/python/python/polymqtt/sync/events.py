@@ -49,8 +49,9 @@ class Events:
 
     def _tell(self, event: Event) -> None:
         with self._news:
-            self._kept.append(event)
-            self._news.notify()
+            if not self._closed:
+                self._kept.append(event)
+                self._news.notify()
 
     def _close(self) -> None:
         with self._news:
