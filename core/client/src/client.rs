@@ -15,6 +15,7 @@ use polymqtt_proto::options::{Options, WhenFull};
 use polymqtt_proto::time::Timestamp;
 use polymqtt_proto::topic::{TopicError, TopicFilter, TopicName};
 
+use crate::batch::Batch;
 use crate::connect::{Connect, Hooks};
 use crate::driver::Driver;
 use crate::events::Events;
@@ -23,9 +24,6 @@ use crate::shared::{KeepConnected, Shared};
 use crate::subscription::{Operation, Subscribe, Subscription};
 use crate::transport::Connector;
 use crate::unsubscribe::Unsubscribe;
-
-/// Messages of one batch that are accepted before others get a turn at the lock.
-const BATCH: usize = 256;
 
 /// A client: connected, or reconnecting. Cloning gives another handle to the same one; dropping the last handle
 /// (subscriptions count) disconnects in order.
@@ -146,18 +144,9 @@ impl Client {
         &self,
         messages: impl IntoIterator<Item = Message>,
     ) -> Result<Vec<Delivery>, Error> {
-        let mut messages = messages.into_iter();
-        let mut deliveries = Vec::with_capacity(messages.size_hint().0);
-        loop {
-            let (turn, waits) =
-                crate::publish::accept_batch(self.shared(), &mut messages, BATCH, &mut deliveries)?;
-            if let Some(message) = waits {
-                // The queue is full, or others wait before us: in line like everyone else.
-                deliveries.push(self.send(message).enqueue().await?);
-            } else if turn < BATCH {
-                return Ok(deliveries);
-            }
-        }
+        let mut batch = Batch::new(self.shared(), self.wait_for_room, messages.into_iter());
+        std::future::poll_fn(|cx| batch.poll(cx)).await?;
+        Ok(std::mem::take(&mut batch.deliveries))
     }
 
     /// Waits until everything that was accepted has been handed to the operating system. It says nothing of what the

@@ -39,6 +39,7 @@
 
 mod asking;
 mod authenticator;
+mod batch;
 pub mod blocking;
 pub mod bridged;
 mod client;

@@ -265,7 +265,7 @@ pub struct Delivery {
 
 impl Delivery {
     #[inline]
-    fn new(shared: &Arc<Shared>, token: Token) -> Self {
+    pub(crate) fn new(shared: &Arc<Shared>, token: Token) -> Self {
         Self { operation: (token != Token::NONE).then(|| (Arc::clone(shared), token)) }
     }
 
@@ -328,35 +328,6 @@ pub(crate) fn accept(
             Err(rejected)
         }
     }
-}
-
-/// Accepts up to `most` messages under one lock. Gives how many it went through, and the message that must wait for
-/// room, if there is one.
-pub(crate) fn accept_batch(
-    shared: &Arc<Shared>,
-    messages: &mut impl Iterator<Item = Message>,
-    most: usize,
-    deliveries: &mut Vec<Delivery>,
-) -> Result<(usize, Option<Message>), Error> {
-    let now = shared.now();
-    shared.with(|state, _| {
-        for turn in 0..most {
-            let Some(message) = messages.next() else {
-                return Ok((turn, None));
-            };
-            if !state.room.may_try(None) {
-                return Ok((turn, Some(message)));
-            }
-            match accept(state, now, message, None) {
-                Ok(token) => deliveries.push(Delivery::new(shared, token)),
-                Err(rejected) if rejected.error.kind() == ErrorKind::QueueFull => {
-                    return Ok((turn, Some(rejected.message)));
-                }
-                Err(rejected) => return Err(rejected.error),
-            }
-        }
-        Ok((most, None))
-    })?
 }
 
 /// The clock is read only for messages that something is timed by: the engine's last time does for the others.
