@@ -355,7 +355,10 @@ class Client(_native.Client):
             _log.warning("disconnected with %d messages undelivered", count)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.status()}>"
+        try:
+            return f"<{type(self).__name__} {self.status()}>"
+        except ClosedError as error:  # in a forked process
+            return f"<{type(self).__name__}: {error}>"
 
 
 class Connect(Opening[Client]):

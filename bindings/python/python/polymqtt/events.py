@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -155,7 +156,9 @@ class Events:
     It ends when the client has. A listener that falls more than 256 events behind loses the oldest.
     """
 
-    def __init__(self, *, closed: bool = False) -> None:
+    def __init__(self, check: Callable[[], object] = bool, *, closed: bool = False) -> None:
+        # Raises where nobody feeds this listener: in a forked process.
+        self._check = check
         self._kept: deque[Event] = deque(maxlen=KEPT)
         self._closed = closed
         self._news = asyncio.Event()
@@ -170,7 +173,12 @@ class Events:
         return event
 
     async def recv(self) -> Event | None:
-        """The next event; `None` once the client has ended. Giving up waiting loses nothing."""
+        """The next event; `None` once the client has ended. Giving up waiting loses nothing.
+
+        Raises:
+            ClosedError: The client belongs to the process that this one was forked from.
+        """
+        self._check()
         while not self._kept:
             if self._closed:
                 return None

@@ -513,7 +513,10 @@ class Client:
             _log.warning("disconnected with %d messages undelivered", count)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.status()}>"
+        try:
+            return f"<{type(self).__name__} {self.status()}>"
+        except ClosedError as error:  # in a forked process
+            return f"<{type(self).__name__}: {error}>"
 
     def _subscribe(self, filters: str | Iterable[str], options: dict[str, Any]) -> Subscription:
         taken = filters_of(filters)

@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Self
 
@@ -18,7 +19,9 @@ class Events:
     It ends when the client has. A listener that falls more than 256 events behind loses the oldest.
     """
 
-    def __init__(self, *, closed: bool = False) -> None:
+    def __init__(self, check: Callable[[], object] = bool, *, closed: bool = False) -> None:
+        # Raises where nobody feeds this listener: in a forked process.
+        self._check = check
         self._kept: deque[Event] = deque(maxlen=KEPT)
         self._closed = closed
         self._news = threading.Condition()
@@ -40,7 +43,9 @@ class Events:
 
         Raises:
             TimeoutError: None came in time.
+            ClosedError: The client belongs to the process that this one was forked from.
         """
+        self._check()  # first: there a lock may be held for ever
         longest = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
         with self._news:
             if not self._news.wait_for(lambda: self._kept or self._closed, longest):
