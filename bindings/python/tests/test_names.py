@@ -9,6 +9,7 @@ from typing import Any, get_type_hints, is_typeddict
 import polymqtt
 import pytest
 from polymqtt import sync
+from polymqtt.keywords import LEFT_OUT
 
 PAIRS = ["Client", "Events", "Request", "Responder", "Subscription"]
 
@@ -31,18 +32,9 @@ def public(thing: Any) -> set[str]:
 
 
 def parameters(function: Any) -> dict[str, tuple[Any, Any]]:
-    """Names, kinds and defaults, where `**options` stands for the names of its type."""
-    found = dict[str, tuple[Any, Any]]()
-    for name, parameter in inspect.signature(function).parameters.items():
-        if name == "self":
-            continue
-        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            named = parameter.annotation.__args__[0]
-            assert is_typeddict(named)
-            found |= dict.fromkeys(named.__annotations__, (inspect.Parameter.KEYWORD_ONLY, "its own"))
-        else:
-            found[name] = (parameter.kind, parameter.default)
-    return found
+    """Names, kinds and defaults."""
+    found = inspect.signature(function).parameters.items()
+    return {name: (parameter.kind, parameter.default) for name, parameter in found if name != "self"}
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -62,12 +54,17 @@ def test_both_classes_take_the_same_parameters(name: str) -> None:
         ours = parameters(getattr(awaited, method))
         assert theirs.keys() == ours.keys(), method
         for parameter in theirs:
-            if "its own" not in (theirs[parameter][1], ours[parameter][1]):
+            if LEFT_OUT not in (theirs[parameter][1], ours[parameter][1]):
                 assert theirs[parameter] == ours[parameter], f"{method}({parameter})"
 
 
 def test_both_connect_by_the_same_parameters() -> None:
     assert parameters(sync.connect) == parameters(polymqtt.connect)
+
+
+def test_help_shows_each_option() -> None:
+    assert set(polymqtt.ConnectOptions.__annotations__) < set(parameters(polymqtt.connect))
+    assert "keep_alive: float | datetime.timedelta = ..., " in str(inspect.signature(polymqtt.Client.prepare))
 
 
 def test_both_export_the_same_classes() -> None:

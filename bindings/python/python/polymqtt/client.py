@@ -9,6 +9,7 @@ from polymqtt import _native
 from polymqtt._native import Delivery, Message, PublishAck
 from polymqtt.errors import ClosedError, MqttError
 from polymqtt.events import Events
+from polymqtt.keywords import spelled_out
 from polymqtt.news import News, running_loop
 from polymqtt.opening import Opening
 from polymqtt.options import (
@@ -32,6 +33,7 @@ __all__ = ["Client", "Connect", "connect"]
 _log = logging.getLogger("polymqtt")
 
 
+@spelled_out
 def connect(url: str | Sequence[str], **options: Unpack[ConnectOptions]) -> "Connect":
     """Connects to a server.
 
@@ -80,6 +82,7 @@ class Client(_native.Client):
         raise TypeError(f"a {cls.__name__} is made by polymqtt.connect(...) or {cls.__name__}.prepare(...)")
 
     @classmethod
+    @spelled_out
     def prepare(cls, url: str | Sequence[str], **options: Unpack[ConnectOptions]) -> Self:
         """Makes the client without connecting yet.
 
@@ -139,6 +142,7 @@ class Client(_native.Client):
         """What happens to the connection from now on: `async for event in client.events()`."""
         return self._news.listen()
 
+    @spelled_out
     async def enqueue(
         self,
         topic: str,
@@ -194,6 +198,7 @@ class Client(_native.Client):
         """
         return await self._enqueue_many(messages, qos, retain)
 
+    @spelled_out
     def subscribe(
         self,
         filters: str | Iterable[str],
@@ -219,6 +224,7 @@ class Client(_native.Client):
         """
         return Subscribe(self, filters_of(filters), {"qos": qos, **subscribe_options("subscribe", options)})
 
+    @spelled_out
     def declare(
         self,
         filters: str | Iterable[str],
@@ -261,6 +267,7 @@ class Client(_native.Client):
         ack = await self._unsubscribe(filters_of(filters), pairs("user_properties", user_properties))
         return UnsubscribeAck.from_native(ack)
 
+    @spelled_out
     def unclaimed(self, *, manual_ack: bool = False, **bounds: Unpack[StreamOptions]) -> Subscription:
         """The messages that no `Subscription` of this client is for.
 
@@ -278,6 +285,7 @@ class Client(_native.Client):
         stream = self._unclaimed({"manual_ack": manual_ack, **stream_options("unclaimed", bounds)})
         return Subscription(stream, [], [])
 
+    @spelled_out
     def respond(
         self,
         filters: str | Iterable[str],

@@ -6,6 +6,7 @@ from typing import Any, Self, Unpack
 from polymqtt import _native
 from polymqtt._native import Delivery
 from polymqtt.incoming import IncomingRequest, IncomingRequests
+from polymqtt.keywords import spelled_out
 from polymqtt.opening import Opening
 from polymqtt.options import Payload, PublishOptions, UserProperties
 from polymqtt.qos import QoSLevel
@@ -18,6 +19,7 @@ __all__ = ["Request", "Respond", "Responder"]
 class Request(IncomingRequest):
     """A request that arrived, to be answered once, or not at all: then its sender waits until its timeout."""
 
+    @spelled_out
     def respond(
         self,
         payload: Payload = b"",

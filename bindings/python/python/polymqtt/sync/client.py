@@ -9,6 +9,7 @@ from polymqtt import _native
 from polymqtt._native import Delivery, Message, PublishAck
 from polymqtt.errors import ClosedError, MqttError
 from polymqtt.events import Event
+from polymqtt.keywords import spelled_out
 from polymqtt.options import (
     ConnectOptions,
     Duration,
@@ -33,6 +34,7 @@ __all__ = ["CallbackErrorHook", "Client", "connect"]
 _log = logging.getLogger("polymqtt")
 
 
+@spelled_out
 def connect(url: str | Sequence[str], **options: Unpack[ConnectOptions]) -> "Client":
     """Connects to a server, and waits until it has accepted.
 
@@ -91,6 +93,7 @@ class Client:
         raise TypeError(f"a {kind} is made by polymqtt.sync.connect(...) or {kind}.prepare(...)")
 
     @classmethod
+    @spelled_out
     def prepare(cls, url: str | Sequence[str], **options: Unpack[ConnectOptions]) -> Self:
         """Makes the client without connecting yet.
 
@@ -177,6 +180,7 @@ class Client:
     def on_callback_error(self, hook: CallbackErrorHook | None) -> None:
         self._callbacks.on_error = hook
 
+    @spelled_out
     def publish(
         self,
         topic: str,
@@ -216,6 +220,7 @@ class Client:
         """
         return self._client.send(message, timeout=timeout).wait()
 
+    @spelled_out
     def enqueue(
         self,
         topic: str,
@@ -281,6 +286,7 @@ class Client:
         """
         self._client.flush().wait()
 
+    @spelled_out
     def subscribe(
         self,
         filters: str | Iterable[str],
@@ -311,6 +317,7 @@ class Client:
             self._callbacks.run(subscription, callback)
         return subscription
 
+    @spelled_out
     def declare(
         self,
         filters: str | Iterable[str],
@@ -358,6 +365,7 @@ class Client:
         ack = self._client._unsubscribe(filters_of(filters), pairs("user_properties", user_properties)).wait()
         return UnsubscribeAck.from_native(ack)
 
+    @spelled_out
     def unclaimed(self, *, manual_ack: bool = False, **bounds: Unpack[StreamOptions]) -> Subscription:
         """The messages that no `Subscription` of this client is for.
 
@@ -422,6 +430,7 @@ class Client:
             user_properties=user_properties,
         ).wait()
 
+    @spelled_out
     def respond(
         self,
         filters: str | Iterable[str],

@@ -6,6 +6,7 @@ from typing import Self, Unpack
 from polymqtt import _native
 from polymqtt._native import PublishAck
 from polymqtt.incoming import IncomingRequest, IncomingRequests
+from polymqtt.keywords import spelled_out
 from polymqtt.options import Duration, Payload, PublishOptions, UserProperties
 from polymqtt.qos import QoSLevel
 from polymqtt.results import UnsubscribeAck
@@ -17,6 +18,7 @@ __all__ = ["Request", "Responder"]
 class Request(IncomingRequest):
     """A request that arrived, to be answered once, or not at all: then its sender waits until its timeout."""
 
+    @spelled_out
     def respond(
         self,
         payload: Payload = b"",
