@@ -132,7 +132,8 @@ impl Client {
 
     /// Publishes a message: await it for the server's acknowledgement.
     ///
-    /// QoS 0 is done once the message is accepted. See `PublishOptions` for the arguments that are not told here.
+    /// QoS 0 is done once the message is accepted. Where the queue is full, the message waits for room while somebody awaits
+    /// it: one that nobody waits for is not sent. See `PublishOptions` for the arguments that are not told here.
     ///
     /// Args:
     ///     topic: The topic name (section 4.7).

@@ -36,6 +36,7 @@ async def server(serve: Serve) -> AsyncIterator[str]:
         for task in served:
             task.cancel()
         await asyncio.gather(*served, return_exceptions=True)
+        await asyncio.sleep(0)  # the sockets close in the loop's next round
 
 
 async def deaf(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:

@@ -49,6 +49,15 @@ def test_iterating_ends_with_the_client(url: str, topic: Topic) -> None:
     assert repr(client).startswith("<Client closed")
 
 
+def test_the_next_message_by_next(client: sync.Client, topic: Topic) -> None:
+    with client.subscribe(topic("#"), qos=1) as messages:
+        client.publish(topic("a"), "payload", qos=1)
+        assert next(messages).text() == "payload"
+        messages.close()
+        with pytest.raises(StopIteration):
+            next(messages)
+
+
 def test_messages_come_in_batches(client: sync.Client, topic: Topic) -> None:
     with client.subscribe(topic("#"), qos=1) as messages:
         client.publish_many([(topic("a"), str(number)) for number in range(20)], qos=1)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import polymqtt
 import pytest
-from servers import deaf, server, silent
+from servers import deaf, next_packet, server, silent
 
 Topic = Callable[[str], str]
 
@@ -63,12 +63,21 @@ async def test_a_delivery_may_be_awaited_by_many_and_again(url: str, topic: Topi
 
 
 async def test_cancelling_connect_gives_up_connecting() -> None:
-    async with server(deaf) as url:
+    seen, gone = asyncio.Event(), asyncio.Event()
+
+    async def watch(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await next_packet(reader)
+        seen.set()
+        await deaf(reader, writer)
+        gone.set()
+
+    async with server(watch) as url:
         connecting = asyncio.ensure_future(polymqtt.connect(url))
-        await asyncio.sleep(0)
+        await seen.wait()
         connecting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await connecting
+        await gone.wait()
 
 
 async def test_a_first_connect_has_its_timeout() -> None:

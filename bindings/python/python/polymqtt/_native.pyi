@@ -234,7 +234,9 @@ class Client:
     ) -> Delivery:
         """Publishes a message: await it for the server's acknowledgement.
 
-        QoS 0 is done once the message is accepted. See `PublishOptions` for the other arguments.
+        QoS 0 is done once the message is accepted. Where the queue is full, the message waits for room while
+        somebody awaits it: one that nobody waits for is not sent. See `PublishOptions` for the other
+        arguments.
 
         Raises:
             TypeError: An argument of another type.
