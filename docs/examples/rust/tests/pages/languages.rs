@@ -77,18 +77,20 @@ impl Language {
         for (broker, port) in [("embedded", embedded.port())].into_iter().chain(mosquitto) {
             let name = format!("{file}, {broker}");
             let recorder = Recorder::to(port).await;
-            let printed = bounded(&name, self.run(page.name(), &recorder.url())).await;
+            // What it is built from is built before its time begins.
+            let command = (self.command)(page.name());
+            let printed = bounded(&name, run(page.name(), command, &recorder.url())).await;
             let output = page.block(self.summary, "text").unwrap_or_else(|| panic!("{name} has no output"));
             page.expect(&output, &printed);
             recordings.push(bounded(&name, recorder.recording(name.clone())).await);
         }
         recordings
     }
+}
 
-    async fn run(&self, page: &str, url: &str) -> String {
-        let output = (self.command)(page).arg(url).kill_on_drop(true).output().await.unwrap();
-        let (printed, errors) = (String::from_utf8(output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{page}: {} {errors}", output.status);
-        printed.unwrap()
-    }
+async fn run(page: &str, mut command: Command, url: &str) -> String {
+    let output = command.arg(url).kill_on_drop(true).output().await.unwrap();
+    let (printed, errors) = (String::from_utf8(output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{page}: {} {errors}", output.status);
+    printed.unwrap()
 }
