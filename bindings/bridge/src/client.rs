@@ -101,6 +101,12 @@ impl Client {
         &self.bell
     }
 
+    /// Where it was made.
+    #[must_use]
+    pub fn process(&self) -> Process {
+        self.process
+    }
+
     /// That the client may be used in this process.
     ///
     /// # Errors

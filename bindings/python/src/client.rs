@@ -18,6 +18,7 @@ use crate::many::Many;
 use crate::message::Message;
 use crate::operation::Operation;
 use crate::outcome;
+use crate::process::Process;
 use crate::questions;
 use crate::stream::Stream;
 
@@ -61,6 +62,12 @@ impl Client {
     fn fileno(&self) -> PyResult<i32> {
         let descriptor = self.core.client.bell().descriptor().map(AsRawFd::as_raw_fd);
         descriptor.ok_or_else(|| PyRuntimeError::new_err("a client whose calls block has no descriptor"))
+    }
+
+    /// Where it was made, to check that this is still there.
+    #[pyo3(name = "_process")]
+    fn process(&self) -> Process {
+        Process(self.core.client.process())
     }
 
     /// Takes the news to whom they concern, after the descriptor was found readable; whether there is something for the

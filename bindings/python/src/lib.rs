@@ -10,6 +10,7 @@ mod many;
 mod message;
 mod operation;
 mod outcome;
+mod process;
 mod questions;
 mod stream;
 mod untracked;
@@ -18,7 +19,6 @@ use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _native {
-    use polymqtt_bridge::Process;
     use pyo3::prelude::*;
 
     #[pymodule_export]
@@ -29,6 +29,8 @@ mod _native {
     use crate::message::{Message, PublishAck};
     #[pymodule_export]
     use crate::operation::{Acceptance, Operation};
+    #[pymodule_export]
+    use crate::process::Process;
     #[pymodule_export]
     use crate::stream::{Fetching, Stream};
 
@@ -49,6 +51,6 @@ mod _native {
 
     #[pyfunction]
     fn forked() {
-        Process::forked();
+        polymqtt_bridge::Process::forked();
     }
 }

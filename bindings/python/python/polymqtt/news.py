@@ -37,7 +37,7 @@ class News:
 
     def listen(self) -> Events:
         """The events from now on."""
-        events = Events(self._client._metrics, closed=self._ended)
+        events = Events(self._client._process().check, closed=self._ended)
         self._listeners.add(events)
         return events
 

@@ -35,11 +35,11 @@ class News:
 
     def listen(self) -> Events:
         """The events from now on."""
-        self._client._metrics()  # first: in a forked process the lock may be held for ever
+        self._client._process().check()  # first: in a forked process the lock may be held for ever
         with self._lock:
             # What has happened before is for those who listen already.
             self._tell_events()
-            events = Events(self._client._metrics, closed=self._ended)
+            events = Events(self._client._process().check, closed=self._ended)
             self._listeners.add(events)
             self._attend()
         return events
