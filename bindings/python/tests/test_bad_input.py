@@ -106,6 +106,7 @@ async def test_filters_follow_the_rules(url: str, filters: Any) -> None:
         ({"qos": "1"}, TypeError, "qos"),
         ({"max_messages": 0}, ValueError, "bounds"),
         ({"max_bytes": "1"}, TypeError, "max_bytes"),
+        ({"max_bytes": None}, TypeError, "max_bytes"),
         ({"when_full": "explode"}, ValueError, "when_full"),
         ({"retain_handling": "never"}, ValueError, "retain_handling"),
         ({"manual_ack": 1}, TypeError, "manual_ack"),

@@ -121,14 +121,18 @@ async def test_the_loop_keeps_a_client_that_nobody_holds(url: str, topic: Topic)
             await tasks[0]
 
 
-async def test_a_loop_that_ends_without_a_goodbye_ends_its_clients() -> None:
+@pytest.mark.parametrize("kind", [asyncio.SelectorEventLoop, WithoutReaders])
+async def test_a_loop_that_ends_without_a_goodbye_ends_its_clients(
+    kind: type[asyncio.AbstractEventLoop],
+) -> None:
     received = asyncio.Queue[bytes]()
 
     async def forget(url: str) -> None:
         await polymqtt.connect(url)
 
     def run(url: str) -> None:
-        asyncio.run(forget(url))
+        with asyncio.Runner(loop_factory=kind) as runner:
+            runner.run(forget(url))
         gc.collect()
 
     async with server(functools.partial(accepting, received)) as url:

@@ -16,6 +16,9 @@ from polymqtt.questions import WITHDRAWN, Hooks
 
 __all__ = ["News", "running_loop"]
 
+CLOSED_WITHIN: Final = 1
+"""Seconds after which a thread that waits for the loop looks whether it is closed."""
+
 
 class News:
     """Attends to one client until it has ended; the loop keeps both alive for so long."""
@@ -98,14 +101,17 @@ class News:
 
         with selectors.DefaultSelector() as selector:
             selector.register(self._client._fileno(), selectors.EVENT_READ)
-            while not self._ended:
-                selector.select()
+            while not (self._ended or self._loop.is_closed()):
+                if not selector.select(CLOSED_WITHIN):
+                    continue
                 taken.clear()
-                try:
+                with contextlib.suppress(RuntimeError):  # closed just now
                     self._loop.call_soon_threadsafe(take)
-                except RuntimeError:  # the loop is closed
-                    return
-                taken.wait()
+                    while not (taken.wait(CLOSED_WITHIN) or self._loop.is_closed()):
+                        pass
+        if not self._ended:
+            # The loop was closed without a goodbye: this thread must not keep the client connected.
+            self._client._disconnect({"timeout": 0})
 
 
 def running_loop() -> asyncio.AbstractEventLoop:

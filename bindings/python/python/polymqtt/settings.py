@@ -65,8 +65,8 @@ def subscribe_options(function: str, options: SubscribeOptions) -> dict[str, Any
     """The options of a subscription."""
     check_names(function, options, SubscribeOptions)
     taken: dict[str, Any] = dict(options)
-    taken["user_properties"] = pairs("user_properties", options.get("user_properties", ()))
-    return given(taken)
+    user_properties = pairs("user_properties", taken.pop("user_properties", ()))
+    return taken | given({"user_properties": user_properties})
 
 
 def stream_options(function: str, options: StreamOptions) -> dict[str, Any]:
