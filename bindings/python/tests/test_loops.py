@@ -92,7 +92,7 @@ async def test_the_loop_lets_go_of_a_client_that_has_ended(url: str) -> None:
     await client.disconnect()
     assert [event async for event in happening]  # until it has ended
     known = weakref.ref(client)
-    del client
+    del client, happening
     gc.collect()
     assert known() is None
 

@@ -170,7 +170,8 @@ async def test_a_batch_takes_messages_as_well(url: str, topic: Topic) -> None:
         deliveries = await client.enqueue_many([polymqtt.Message(topic("a"), "1", qos=1), (topic("a"), "2")])
         await asyncio.gather(*deliveries)
         received = [await messages.recv(), await messages.recv()]
-        assert [(message.text(), message.qos) for message in received if message] == [("1", 1), ("2", 0)]
+        # Of another quality of service, they may pass each other.
+        assert {(message.text(), message.qos) for message in received if message} == {("1", 1), ("2", 0)}
 
 
 async def test_messages_come_in_batches(url: str, topic: Topic) -> None:
