@@ -20,6 +20,7 @@ __all__ = [
     "Many",
     "Message",
     "Operation",
+    "Process",
     "PublishAck",
     "Stream",
     "__version__",
@@ -207,7 +208,6 @@ class Stream:
     ) -> Operation[dict[str, Any]]: ...
     def close(self) -> None: ...
 
-@disjoint_base
 @final
 class Process:
     """The process that a client was made in."""
@@ -215,6 +215,7 @@ class Process:
     def check(self) -> None:
         """Raises `ClosedError` in a process that was forked from it."""
 
+@disjoint_base
 class Client:
     """The base of `polymqtt.Client`; what `polymqtt.sync.Client` holds."""
 
