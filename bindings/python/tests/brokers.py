@@ -37,6 +37,7 @@ def mosquitto(certificates: Certificates, configuration: str = "allow_anonymous 
         "user root",  # as root it would become a user that may not read the folder
         "log_dest stderr",
         "connection_messages false",  # nobody reads them: a full pipe would stop it
+        "set_tcp_nodelay true",  # else it waits for an acknowledgement of TCP between two packets
         configuration,
         f"listener {tcp} 127.0.0.1",
         f"listener {ws} 127.0.0.1",
