@@ -157,7 +157,7 @@ class Events:
     """
 
     def __init__(self, check: Callable[[], object] = bool, *, closed: bool = False) -> None:
-        # Raises where nobody feeds this listener: in a forked process.
+        # Raises where nobody feeds this listener: in a forked process, or in another loop.
         self._check = check
         self._kept: deque[Event] = deque(maxlen=KEPT)
         self._closed = closed
@@ -177,6 +177,7 @@ class Events:
 
         Raises:
             ClosedError: The client belongs to the process that this one was forked from.
+            RuntimeError: It belongs to another event loop.
         """
         self._check()
         while not self._kept:

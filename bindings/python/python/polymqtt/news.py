@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import inspect
 import selectors
 import sys
@@ -40,7 +41,8 @@ class News:
 
     def listen(self) -> Events:
         """The events from now on."""
-        events = Events(self._client._process().check, closed=self._ended)
+        check = functools.partial(_check, self._client._process(), self._loop)
+        events = Events(check, closed=self._ended)
         self._listeners.add(events)
         return events
 
@@ -112,6 +114,13 @@ class News:
         if not self._ended:
             # The loop was closed without a goodbye: this thread must not keep the client connected.
             self._client._disconnect({"timeout": 0})
+
+
+def _check(process: _native.Process, loop: asyncio.AbstractEventLoop) -> None:
+    """Whether this is where a client's events arrive: the process and the loop that it was made in."""
+    process.check()
+    if running_loop() is not loop:
+        raise RuntimeError("the client belongs to another event loop, which alone can wait for its events")
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
