@@ -13,6 +13,10 @@ use tokio::task::JoinHandle;
 use crate::mosquitto::free_port;
 use crate::{Certificates, PASSWORD, USER};
 
+/// How often a port that is taken is tried again.
+const TRIES: u32 = 50;
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
+
 /// A broker that runs in a task, and ends when this is dropped.
 #[derive(Debug)]
 pub struct Embedded {
@@ -71,7 +75,16 @@ impl Embedded {
             }
             config = config.with_tls(tls);
         }
-        let mut broker = MqttBroker::with_config(config).await.expect("the broker starts");
+        // A listener that has just ended, or looks for a free port, may still have this one.
+        let mut tries = 0;
+        let mut broker = loop {
+            match MqttBroker::with_config(config.clone()).await {
+                Ok(broker) => break broker,
+                Err(error) if tries == TRIES => panic!("the broker does not start: {error}"),
+                Err(_taken) => tries += 1,
+            }
+            tokio::time::sleep(BETWEEN_TRIES).await;
+        };
         if setup.users {
             let provider = PasswordAuthProvider::new();
             provider.add_user(USER, PASSWORD).expect("a valid password");
