@@ -12,6 +12,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::errors::OrRaise;
+use crate::leaving::detached;
 use crate::operation::{Operation, Waiters, add_waiter, wake};
 
 /// Events that nobody takes are lost beyond these.
@@ -172,7 +173,7 @@ impl Core {
             }
             let until = now + INTERRUPTED_WITHIN;
             let until = deadline.map_or(until, |deadline| deadline.min(until));
-            let _rings = py.detach(|| bell.wait(rings, Some(until)));
+            let _rings = detached(py, || bell.wait(rings, Some(until)));
             py.check_signals()?;
         }
     }

@@ -6,6 +6,7 @@ mod core;
 mod coroutine;
 mod errors;
 mod events;
+mod leaving;
 mod many;
 mod message;
 mod operation;
@@ -46,11 +47,14 @@ mod _native {
         if os.hasattr("register_at_fork")? {
             os.call_method("register_at_fork", (), Some(&hooks))?;
         }
+        let leave = wrap_pyfunction!(crate::leaving::leave, module)?;
+        module.py().import("atexit")?.call_method1("register", (leave,))?;
         Ok(())
     }
 
     #[pyfunction]
     fn forked() {
         polymqtt_bridge::Process::forked();
+        crate::leaving::forked();
     }
 }
