@@ -19,7 +19,7 @@ use crate::operation::{Operation, Waiters, add_waiter, wake};
 const EVENTS_KEPT: usize = 256;
 
 /// A thread that blocks looks this often whether the program was interrupted.
-const INTERRUPTED_WITHIN: Duration = Duration::from_millis(50);
+const INTERRUPTED_WITHIN: Duration = Duration::from_millis(20);
 
 pub(crate) struct Core {
     pub(crate) client: std::sync::Arc<Client>,
