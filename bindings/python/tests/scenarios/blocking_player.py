@@ -24,7 +24,7 @@ from .values import Fields
 LONGEST = 60
 """Seconds; no scenario takes as long."""
 
-BEGINNING = 0.05
+BEGINNING = 0.01
 """Seconds after which a command that has not ended counts as one that waits."""
 
 _ON_MAIN_THREAD = ("subscribe", "request")
