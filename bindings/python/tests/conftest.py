@@ -13,6 +13,9 @@ import pytest
 import trustme
 from brokers import Broker, Certificates, embedded, mosquitto
 
+# A shell that runs the tests in the background has them ignore Ctrl-C, and all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 LONGEST = 10
 """Seconds that a test may take before it counts as one that hangs."""
 
