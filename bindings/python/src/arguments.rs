@@ -135,10 +135,8 @@ pub(crate) fn timeout(value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Durat
 
 /// Pairs of text: a mapping, or an iterable of pairs.
 pub(crate) fn pairs(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
-    let items = match value.cast::<PyMapping>() {
-        Ok(mapping) => mapping.items()?.into_any(),
-        Err(_) => value.clone(),
-    };
+    // Not by `isinstance`, which would swallow a Ctrl-C.
+    let items = if value.hasattr("items")? { value.call_method0("items")? } else { value.clone() };
     let wrong = || wrong_type(name, "a mapping of str to str, or pairs of them", value);
     let pairs = items.try_iter().map_err(|_not_iterable| wrong())?;
     pairs.map(|pair| pair?.extract::<(String, String)>().map_err(|_other| wrong())).collect()
