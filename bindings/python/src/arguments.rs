@@ -7,7 +7,7 @@ use polymqtt_bridge::mqtt::{Bytes, Error, ErrorKind, Message, TopicFilter, UserP
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDelta, PyInt, PyMapping, PyString};
+use pyo3::types::{PyBytes, PyDelta, PyInt, PyString};
 
 use crate::errors::{OrRaise, exception};
 
