@@ -8,39 +8,29 @@
 mod interleavings;
 
 use std::future::Future;
-use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, BytesMut};
-use polymqtt_proto::codec::missing;
-use polymqtt_proto::engine::{Action, Answer, Engine, RequestId, Transmit};
+use bytes::BytesMut;
+use polymqtt_proto::engine::{Action, Answer, Engine, RequestId};
 use polymqtt_proto::error::{Error, ErrorKind};
 use polymqtt_proto::time::Timestamp;
-use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::Sleep;
 
 use crate::asking::Asking;
 use crate::connect::Hooks;
 use crate::packet_trace::PacketTrace;
+use crate::parked::{Parked, Unparked, Wanted};
 use crate::shared::Shared;
 use crate::trace::Trace;
 use crate::transport::{Connector, Transport};
 use crate::wakes::Wakes;
+use crate::wire::{Wire, lost};
 
 /// Turns of one poll before other tasks of the runtime get theirs.
 const TURNS: usize = 32;
-
-/// Bytes asked of the transport at once. Bigger is not faster: see the benchmarks.
-const READ_SIZE: usize = 128 * 1024;
-
-/// Buffers above this are given back when there is nothing to do.
-const KEPT_CAPACITY: usize = 4 * 1024;
-
-/// Pieces of one vectored write.
-const PIECES: usize = 64;
 
 /// How long the last bytes may take to be written, and then the peer to close its side.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -51,10 +41,7 @@ pub(crate) struct Driver {
     hooks: Hooks,
     asking: Option<Asking>,
     link: Link,
-    outgoing: Outgoing,
     trace: Trace,
-    /// Where somebody wants to see the packets of this connection.
-    packets: Option<Box<PacketTrace>>,
     inbox: BytesMut,
     news: News,
     sleep: Pin<Box<Sleep>>,
@@ -74,21 +61,13 @@ struct News {
     answer: Option<(RequestId, Answer)>,
 }
 
-/// Bytes of the engine on their way into the transport.
-#[derive(Default)]
-struct Outgoing {
-    transmit: Transmit,
-    /// Bytes of the transmit's tail that were written.
-    tail_written: usize,
-}
-
 enum Link {
     None,
     Opening(Pin<Box<dyn Future<Output = Result<Transport, Error>> + Send>>),
-    Open(Transport),
+    Open(Box<Wire>),
     /// Writing what is left, then waiting for the peer to close.
     Closing {
-        transport: Transport,
+        wire: Box<Wire>,
         until: Instant,
         shut: bool,
     },
@@ -99,13 +78,11 @@ impl Driver {
         let client_id = shared.lock().map(|state| state.engine.client_id().to_owned()).unwrap_or_default();
         Self {
             trace: Trace::new(shared.span.clone(), &client_id),
-            packets: None,
             shared,
             connector,
             hooks,
             asking: None,
             link: Link::None,
-            outgoing: Outgoing::default(),
             inbox: BytesMut::new(),
             news: News::default(),
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
@@ -114,19 +91,24 @@ impl Driver {
         }
     }
 
-    /// One turn under the lock. Whether there is anything to write, whether to read, and when to look again;
-    /// `None` at the end of the client.
-    fn turn(&mut self) -> Option<Turn> {
+    /// One turn under the lock.
+    fn turn(&mut self, waker: &Waker) -> Turn {
         let now = self.shared.now();
-        let news = std::mem::take(&mut self.news);
         let Ok(mut state) = self.shared.lock() else {
-            return None;
+            return Turn::Ended;
         };
-        state.unpark();
+        match state.unpark(waker) {
+            Unparked::Kept => {}
+            Unparked::Wire(wire) => self.link = Link::Open(wire),
+            Unparked::Broken(error) => self.news.closed = Some(error),
+            Unparked::Lent => return Turn::Lent,
+        }
+        let news = std::mem::take(&mut self.news);
         if news.opened {
             state.engine.handle_opened(now);
         }
         if news.written > 0 {
+            state.written = now;
             state.engine.handle_written(now, news.written);
         }
         if news.read || state.engine.has_unhandled() {
@@ -150,21 +132,16 @@ impl Driver {
             }
             self.link = act(link, action, &self.connector, &state.engine, &mut self.news);
         }
-        let open = matches!(self.link, Link::Open(_) | Link::Closing { shut: false, .. });
-        if !open {
-            // What was left for one connection must not reach the next.
-            self.outgoing.clear();
-        } else if self.outgoing.is_empty() {
-            state.engine.poll_transmit(&mut self.outgoing.transmit);
+        if let Link::Open(wire) | Link::Closing { wire, shut: false, .. } = &mut self.link
+            && wire.is_clear()
+        {
+            state.engine.poll_transmit(&mut wire.transmit);
         }
         state.settle(&mut self.wakes);
         self.trace.take(&mut state.untold);
         state.make_room(&mut self.wakes);
-        let turn = Turn {
-            reading: state.engine.wants_read(),
-            deadline: state.engine.deadline(),
-            ended: state.engine.is_ended() && matches!(self.link, Link::None),
-        };
+        let ended = state.engine.is_ended() && matches!(self.link, Link::None);
+        let wanted = Wanted::by(&state.engine);
         // A question that nobody waits for any more is ended.
         let unasked = self.asking.take_if(|asking| !state.engine.is_asking(asking.request()));
         drop(state);
@@ -175,7 +152,7 @@ impl Driver {
         for (id, request) in asked {
             self.asking = Some(Asking::start(id, request, &self.hooks));
         }
-        Some(turn)
+        if ended { Turn::Ended } else { Turn::Over(wanted) }
     }
 
     /// What the asked have answered.
@@ -197,9 +174,9 @@ impl Driver {
                 if let Poll::Ready(outcome) = opening.as_mut().poll(cx) {
                     match outcome {
                         Ok(transport) => {
-                            self.link = Link::Open(transport);
                             self.trace.opened();
-                            self.packets = PacketTrace::begin(self.trace.connection());
+                            let packets = PacketTrace::begin(self.trace.connection());
+                            self.link = Link::Open(Wire::new(transport, packets));
                             self.news.opened = true;
                         }
                         Err(error) => self.lost(error),
@@ -218,48 +195,27 @@ impl Driver {
     }
 
     fn write(&mut self, cx: &mut Context<'_>) {
-        let (Link::Open(transport) | Link::Closing { transport, .. }) = &mut self.link else {
+        let (Link::Open(wire) | Link::Closing { wire, .. }) = &mut self.link else {
             return;
         };
-        while !self.outgoing.is_empty() {
-            let written = match self.outgoing.write(transport, cx) {
-                Poll::Pending => return,
-                Poll::Ready(Ok(0)) => return self.lost(lost("the connection takes no more bytes")),
-                Poll::Ready(Ok(written)) => written,
-                Poll::Ready(Err(error)) => return self.lost(io_error(&error)),
-            };
-            self.news.written += written;
-            if let Some(packets) = &mut self.packets {
-                self.outgoing.first(written).for_each(|bytes| packets.sent(bytes));
-            }
-            self.outgoing.advance(written);
-        }
-        // A TLS session may hold bytes back until it is asked.
-        if let Poll::Ready(Err(error)) = Pin::new(transport).poll_flush(cx) {
-            self.lost(io_error(&error));
+        if let Err(error) = wire.write(cx, &mut self.news.written) {
+            self.lost(error);
         }
     }
 
     fn read(&mut self, cx: &mut Context<'_>) {
-        let Link::Open(transport) = &mut self.link else {
+        let Link::Open(wire) = &mut self.link else {
             return;
         };
-        match read_some(transport, cx, &mut self.inbox) {
+        match wire.read(cx, &mut self.inbox) {
             Poll::Pending => {
                 if self.inbox.is_empty() {
                     // An idle connection holds no read buffer.
                     self.inbox = BytesMut::new();
                 }
             }
-            Poll::Ready(Ok(0)) => self.lost(lost("the server closed the connection")),
-            Poll::Ready(Ok(read)) => {
-                if let Some(packets) = &mut self.packets {
-                    let start = self.inbox.len().saturating_sub(read);
-                    packets.received(self.inbox.get(start..).unwrap_or_default());
-                }
-                self.news.read = true;
-            }
-            Poll::Ready(Err(error)) => self.lost(io_error(&error)),
+            Poll::Ready(Ok(_bytes)) => self.news.read = true,
+            Poll::Ready(Err(error)) => self.lost(error),
         }
     }
 
@@ -267,28 +223,26 @@ impl Driver {
     fn close(&mut self, cx: &mut Context<'_>) {
         if let Link::Closing { shut: false, .. } = self.link {
             self.write(cx);
-            if !self.outgoing.is_empty() || self.news.written > 0 {
-                // The engine may have more; the next turn tells.
-                return self.give_up_closing();
-            }
         }
-        let Link::Closing { transport, until, shut } = &mut self.link else {
+        let Link::Closing { wire, until, shut } = &mut self.link else {
             return;
         };
         if !*shut {
-            match Pin::new(&mut *transport).poll_shutdown(cx) {
-                Poll::Pending => return self.give_up_closing(),
-                Poll::Ready(_) => {
-                    *shut = true;
-                    *until = Instant::now() + CLOSING;
-                }
+            if !wire.is_clear() || self.news.written > 0 {
+                // The engine may have more; the next turn tells.
+                return self.give_up_closing();
             }
+            if wire.shut_down(cx).is_pending() {
+                return self.give_up_closing();
+            }
+            *shut = true;
+            *until = Instant::now() + CLOSING;
         }
         loop {
             self.inbox.clear();
-            match read_some(transport, cx, &mut self.inbox) {
+            match wire.read(cx, &mut self.inbox) {
                 Poll::Pending => return self.give_up_closing(),
-                Poll::Ready(Ok(0) | Err(_)) => return self.lost(lost("the connection was closed in order")),
+                Poll::Ready(Err(_)) => return self.lost(lost("the connection was closed in order")),
                 Poll::Ready(Ok(_)) => {}
             }
         }
@@ -302,9 +256,39 @@ impl Driver {
         }
     }
 
+    /// Rests until it is woken, and leaves the wire to whoever has something to send meanwhile. Not where something came
+    /// up since the turn: that had nobody to wake.
+    fn park(&mut self, waker: &Waker, wanted: Wanted) -> bool {
+        let Ok(mut state) = self.shared.lock() else {
+            return false;
+        };
+        let engine = &state.engine;
+        let writable = matches!(&self.link, Link::Open(wire) if wire.is_clear());
+        let missed = (engine.is_ended() && matches!(self.link, Link::None))
+            || engine.has_actions()
+            || engine.has_questions()
+            || engine.has_unhandled()
+            || (writable && engine.has_transmit())
+            || wanted != Wanted::by(engine);
+        if missed {
+            return false;
+        }
+        let wire = match std::mem::replace(&mut self.link, Link::None) {
+            Link::Open(mut wire) if writable => {
+                wire.shrink();
+                Some(wire)
+            }
+            link => {
+                self.link = link;
+                None
+            }
+        };
+        state.park(Parked::new(waker.clone(), wanted, wire));
+        true
+    }
+
     fn lost(&mut self, error: Error) {
         self.link = Link::None;
-        self.outgoing.clear();
         self.news.closed = Some(error);
     }
 
@@ -331,10 +315,13 @@ impl Driver {
     }
 }
 
-struct Turn {
-    reading: bool,
-    deadline: Option<Timestamp>,
-    ended: bool,
+/// How a turn went.
+enum Turn {
+    Over(Wanted),
+    /// Not at all: a handle writes with the wire, and wakes the driver afterwards.
+    Lent,
+    /// The client has ended.
+    Ended,
 }
 
 impl News {
@@ -348,104 +335,27 @@ impl News {
     }
 }
 
-impl Outgoing {
-    fn is_empty(&self) -> bool {
-        self.transmit.is_empty()
-    }
-
-    fn write(&self, transport: &mut Transport, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let transport = Pin::new(transport);
-        let Transmit { chunks, tail } = &self.transmit;
-        let tail = tail.get(self.tail_written..).unwrap_or_default();
-        if chunks.is_empty() {
-            return transport.poll_write(cx, tail);
-        }
-        let mut pieces = [IoSlice::new(&[]); PIECES];
-        let bytes = chunks.iter().map(|chunk| &chunk[..]).chain([tail]);
-        let count = pieces.iter_mut().zip(bytes).map(|(piece, bytes)| *piece = IoSlice::new(bytes)).count();
-        transport.poll_write_vectored(cx, pieces.get(..count).unwrap_or_default())
-    }
-
-    /// The first `bytes` of what is left, in pieces.
-    fn first(&self, mut bytes: usize) -> impl Iterator<Item = &[u8]> {
-        let tail = self.transmit.tail.get(self.tail_written..).unwrap_or_default();
-        let pieces = self.transmit.chunks.iter().map(|chunk| &chunk[..]).chain([tail]);
-        pieces.filter_map(move |piece| {
-            let taken = bytes.min(piece.len());
-            bytes -= taken;
-            piece.get(..taken).filter(|taken| !taken.is_empty())
-        })
-    }
-
-    /// Takes written bytes off.
-    fn advance(&mut self, mut written: usize) {
-        let Transmit { chunks, tail } = &mut self.transmit;
-        while let Some(chunk) = chunks.front_mut() {
-            if written < chunk.len() {
-                return chunk.advance(written);
-            }
-            written -= chunk.len();
-            chunks.pop_front();
-        }
-        self.tail_written += written;
-        if self.tail_written >= tail.len() {
-            // Cleared rather than advanced: the buffer keeps its whole capacity.
-            tail.clear();
-            self.tail_written = 0;
-        }
-    }
-
-    fn clear(&mut self) {
-        *self = Self::default();
-    }
-
-    /// Gives a big buffer back before a rest.
-    fn shrink(&mut self) {
-        if self.is_empty() && self.transmit.tail.capacity() > KEPT_CAPACITY {
-            self.transmit.tail = BytesMut::new();
-        }
-    }
-}
-
 impl Future for Driver {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let driver = self.get_mut();
         for _ in 0..TURNS {
-            let Some(turn) = driver.turn() else {
-                return Poll::Ready(());
+            let wanted = match driver.turn(cx.waker()) {
+                Turn::Over(wanted) => wanted,
+                Turn::Lent => return Poll::Pending,
+                Turn::Ended => return Poll::Ready(()),
             };
-            if turn.ended {
-                return Poll::Ready(());
-            }
-            if driver.transfer(cx, turn.reading) {
+            if driver.transfer(cx, wanted.reading) {
                 continue;
             }
-            if driver.sleep(cx, turn.deadline) {
+            if driver.sleep(cx, wanted.deadline) {
                 driver.news.deadline = true;
                 continue;
             }
-            let Ok(mut state) = driver.shared.lock() else {
-                return Poll::Ready(());
-            };
-            // Whatever came up since the turn had nobody to wake: look again before the rest.
-            let writable = matches!(driver.link, Link::Open(_)) && driver.outgoing.is_empty();
-            let ended = state.engine.is_ended() && matches!(driver.link, Link::None);
-            let missed = ended
-                || state.engine.has_actions()
-                || state.engine.has_questions()
-                || state.engine.has_unhandled()
-                || (writable && state.engine.has_transmit())
-                || state.engine.wants_read() != turn.reading
-                || state.engine.deadline() != turn.deadline;
-            if missed {
-                continue;
+            if driver.park(cx.waker(), wanted) {
+                return Poll::Pending;
             }
-            state.park(cx.waker(), turn.reading);
-            drop(state);
-            driver.outgoing.shrink();
-            return Poll::Pending;
         }
         cx.waker().wake_by_ref();
         Poll::Pending
@@ -466,46 +376,12 @@ fn act(link: Link, action: Action, connector: &Connector, engine: &Engine, news:
         (Action::Open(server), _) => {
             Link::Opening(Box::pin(connector.clone().open(server, engine.websocket_headers())))
         }
-        (Action::Shutdown, Link::Open(transport)) => {
-            Link::Closing { transport, until: Instant::now() + CLOSING, shut: false }
+        (Action::Shutdown, Link::Open(wire)) => {
+            Link::Closing { wire, until: Instant::now() + CLOSING, shut: false }
         }
         (Action::Shutdown | Action::Abort, _) => {
             news.closed = Some(lost("the connection was given up"));
             Link::None
         }
     }
-}
-
-fn read_some(
-    transport: &mut Transport,
-    cx: &mut Context<'_>,
-    inbox: &mut BytesMut,
-) -> Poll<io::Result<usize>> {
-    make_room_to_read(inbox);
-    let reading = pin!(transport.read_buf(inbox));
-    reading.poll(cx)
-}
-
-/// A large packet is read to where it stays: growing step by step copied each MiB twice. What its length promises is
-/// believed for eight times of what has come, so that bytes cost memory and promises don't.
-fn make_room_to_read(inbox: &mut BytesMut) {
-    let spare = inbox.capacity() - inbox.len();
-    match missing(inbox) {
-        Some(missing) if missing > READ_SIZE / 2 => {
-            inbox.reserve(missing.min(8 * inbox.len()).max(READ_SIZE));
-        }
-        // The rest of a large one.
-        Some(missing) if missing <= spare && inbox.len() >= READ_SIZE => {}
-        _ => inbox.reserve(READ_SIZE),
-    }
-}
-
-fn lost(what: &str) -> Error {
-    Error::new(ErrorKind::Transport, what)
-}
-
-fn io_error(error: &io::Error) -> Error {
-    let known = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
-    let unknown = || Error::new(ErrorKind::Transport, format!("the connection was lost: {error}"));
-    known.cloned().unwrap_or_else(unknown)
 }

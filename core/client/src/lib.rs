@@ -49,6 +49,7 @@ mod driver;
 mod events;
 mod operations;
 mod packet_trace;
+mod parked;
 mod publish;
 mod request;
 mod respond;
@@ -61,6 +62,7 @@ mod trace;
 mod transport;
 mod unsubscribe;
 mod wakes;
+mod wire;
 
 pub use authenticator::{Authenticating, Authenticator};
 pub use client::{Client, IntoFilters};

@@ -13,6 +13,7 @@ use tracing::Span;
 use crate::bridged::{Gathering, News};
 use crate::events::Listeners;
 use crate::operations::Operations;
+use crate::parked::Parked;
 use crate::room::Room;
 use crate::sync::{Mutex, MutexGuard};
 use crate::trace::{Trace, Untold, client_span};
@@ -42,15 +43,9 @@ pub(crate) struct State {
     /// Receivers that found their stream empty.
     receivers: BTreeMap<StreamId, Waker>,
     /// The driver, when it has nothing to do.
-    parked: Option<Parked>,
-}
-
-/// What the driver waits for besides its transport.
-#[derive(Debug)]
-struct Parked {
-    waker: Waker,
-    deadline: Option<Timestamp>,
-    reading: bool,
+    pub(crate) parked: Option<Parked>,
+    /// When something was last written.
+    pub(crate) written: Timestamp,
 }
 
 impl Shared {
@@ -65,6 +60,7 @@ impl Shared {
             gathering: None,
             receivers: BTreeMap::new(),
             parked: None,
+            written: Timestamp::ZERO,
         };
         Self { state: Mutex::new(state), span, origin }
     }
@@ -91,15 +87,19 @@ impl Shared {
         self.state.lock().map_err(poisoned)
     }
 
-    /// Runs `act` under the lock, tells everyone whom its outcome concerns, and the driver if there is work for it.
+    /// Runs `act` under the lock, and tells everyone whom its outcome concerns. What there is to send is written at once
+    /// where the driver is at rest, and else by the driver.
     #[inline]
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State, &mut Wakes) -> T) -> Result<T, Error> {
         let mut wakes = Wakes::default();
         let mut state = self.lock()?;
         let outcome = act(&mut state, &mut wakes);
         state.settle(&mut wakes);
-        state.kick(&mut wakes);
+        let loan = state.kick(self, &mut wakes);
         drop(state);
+        if let Some(loan) = loan {
+            loan.write();
+        }
         Ok(outcome)
     }
 
@@ -144,6 +144,8 @@ impl Shared {
             // What a panic has left of the engine is not asked any more.
             Err(poisoned) => poisoned.into_inner(),
         };
+        // With the wire, which is closed by that.
+        let _parked = state.parked.take();
         state.operations.wakers().for_each(|waker| wakes.push(Some(waker)));
         state.room.drain().for_each(|waker| wakes.push(Some(waker)));
         state.listeners.close(&mut wakes);
@@ -190,37 +192,6 @@ impl State {
         if self.engine.has_room() {
             wakes.push(self.room.first());
         }
-    }
-
-    /// Wakes the driver when it is parked and there is something for it to do.
-    #[inline]
-    pub(crate) fn kick(&mut self, wakes: &mut Wakes) {
-        let Some(parked) = &self.parked else {
-            return;
-        };
-        let sooner = match (self.engine.deadline(), parked.deadline) {
-            (Some(deadline), Some(known)) => deadline < known,
-            (deadline, None) => deadline.is_some(),
-            (None, _) => false,
-        };
-        let engine = &self.engine;
-        if engine.has_output() || sooner || engine.wants_read() != parked.reading || engine.is_ended() {
-            wakes.push(self.parked.take().map(|parked| parked.waker));
-        }
-    }
-
-    /// Wakes the driver for a question of the engine: those are too rare for [`State::kick`] to look for.
-    pub(crate) fn kick_to_ask(&mut self, wakes: &mut Wakes) {
-        wakes.push(self.parked.take().map(|parked| parked.waker));
-    }
-
-    /// The driver has nothing to do until it is woken.
-    pub(crate) fn park(&mut self, waker: &Waker, reading: bool) {
-        self.parked = Some(Parked { waker: waker.clone(), deadline: self.engine.deadline(), reading });
-    }
-
-    pub(crate) fn unpark(&mut self) {
-        self.parked = None;
     }
 
     /// A receiver found its stream empty.

@@ -17,6 +17,7 @@ use polymqtt_proto::options::{Options, QueueOptions};
 use polymqtt_proto::qos::QoS;
 
 use super::*;
+use crate::parked::RUN;
 use crate::publish::{Delivery, Publish};
 use crate::shared::KeepConnected;
 use crate::subscription::{Operation, Subscribe};
@@ -31,7 +32,11 @@ const STACK: usize = 32 * 1024;
 
 /// Runs `test` in every order, each time with a client that is connected and whose driver was not polled since.
 fn in_every_order(test: impl Fn(Arc<KeepConnected>, Driver) + Send + Sync + 'static) {
-    in_every_order_of(connected, test);
+    let test = Arc::new(test);
+    for client in [connected, connected_long_ago] {
+        let test = Arc::clone(&test);
+        in_every_order_of(client, move |handle, driver| test(handle, driver));
+    }
 }
 
 fn in_every_order_of(
@@ -63,14 +68,21 @@ fn connected() -> (Arc<KeepConnected>, Driver) {
     let shared = &handle.0;
     let now = shared.now();
     shared.with(|state, _| state.engine.connect(now, Token::NONE)).unwrap().unwrap();
-    driver.turn().unwrap();
-    driver.link = Link::Open(Transport::Obedient(Obedient::default()));
-    driver.news.opened = true;
     let mut cx = Context::from_waker(Waker::noop());
-    while let Some(turn) = driver.turn()
-        && driver.transfer(&mut cx, turn.reading)
+    driver.turn(cx.waker());
+    driver.link = Link::Open(Wire::new(Transport::Obedient(Obedient::default()), None));
+    driver.news.opened = true;
+    while let Turn::Over(wanted) = driver.turn(cx.waker())
+        && driver.transfer(&mut cx, wanted.reading)
     {}
     assert!(shared.lock().unwrap().engine.grant().is_some());
+    (handle, driver)
+}
+
+/// One whose driver, once it rests, lends its wire to the first who has something to send.
+fn connected_long_ago() -> (Arc<KeepConnected>, Driver) {
+    let (handle, driver) = connected();
+    handle.0.lock().unwrap().written = Timestamp::ZERO;
     (handle, driver)
 }
 
@@ -79,7 +91,7 @@ fn prepared() -> (Arc<KeepConnected>, Driver) {
     let queue = QueueOptions { max_messages: 2, ..QueueOptions::default() };
     let options = Options::new("mqtt://server").unwrap().queue(queue);
     let engine = Engine::new(options.check().unwrap(), [0; 16], Timestamp::ZERO);
-    let shared = Arc::new(Shared::new(engine, Instant::now()));
+    let shared = Arc::new(Shared::new(engine, Instant::now() - 2 * RUN));
     let driver = Driver::new(Arc::clone(&shared), Connector::new(&options), Hooks::default());
     (Arc::new(KeepConnected(shared)), driver)
 }
@@ -258,12 +270,13 @@ fn a_careless_driver() {
     in_every_order(|handle, mut driver| {
         let driver = drive(poll_fn(move |cx| {
             loop {
-                let turn = driver.turn().unwrap();
-                if turn.ended {
-                    return Poll::Ready(());
-                }
-                if !driver.transfer(cx, turn.reading) {
-                    driver.shared.lock().unwrap().park(cx.waker(), turn.reading);
+                let wanted = match driver.turn(cx.waker()) {
+                    Turn::Over(wanted) => wanted,
+                    Turn::Lent => return Poll::Pending,
+                    Turn::Ended => return Poll::Ready(()),
+                };
+                if !driver.transfer(cx, wanted.reading) {
+                    driver.shared.lock().unwrap().park(Parked::new(cx.waker().clone(), wanted, None));
                     return Poll::Pending;
                 }
             }

@@ -8,7 +8,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, BytesMut};
 use polymqtt_proto::codec::{Frame, PacketType, take_frames};
@@ -21,6 +21,8 @@ pub(crate) struct Obedient {
     received: BytesMut,
     answers: BytesMut,
     closed: bool,
+    /// Who found no answer.
+    reader: Option<Waker>,
 }
 
 impl Obedient {
@@ -40,6 +42,10 @@ impl Obedient {
                 _ => Vec::new(),
             };
             self.answers.extend_from_slice(&answer);
+        }
+        drop(frames);
+        if let Some(reader) = self.reader.take_if(|_| !self.answers.is_empty()) {
+            reader.wake();
         }
     }
 }
@@ -67,13 +73,13 @@ impl AsyncWrite for Obedient {
 }
 
 impl AsyncRead for Obedient {
-    /// Nobody is woken: answers come up while the reader itself writes.
     fn poll_read(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.answers.is_empty() && !self.closed {
+            self.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
         let count = self.answers.len().min(buf.remaining());
