@@ -25,7 +25,7 @@ use crate::stream::Stream;
 /// How long an answer may take unless the request says otherwise.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// One client: the base of `polymqtt.Client`, whose tasks await, and of `polymqtt.sync.Client`, whose calls block.
+/// One client: the base of `polymqtt.Client`, whose tasks await; what `polymqtt.sync.Client` holds, whose calls block.
 #[pyclass(frozen, module = "polymqtt", subclass, weakref)]
 pub(crate) struct Client {
     core: Arc<Core>,
@@ -35,7 +35,7 @@ pub(crate) struct Client {
 impl Client {
     #[new]
     #[pyo3(signature = (servers, options, event_loop=None))]
-    fn new(
+    pub(crate) fn new(
         py: Python<'_>,
         servers: Vec<String>,
         options: &Bound<'_, PyDict>,
@@ -156,7 +156,7 @@ impl Client {
         response_topic=None, correlation_data=None, message_expiry=None, payload_is_utf8=None, user_properties=None),
         text_signature = "($self, topic, payload=b'', *, qos=0, retain=False, timeout=None, content_type=None, \
         response_topic=None, correlation_data=None, message_expiry=None, payload_is_utf8=None, user_properties=())")]
-    fn publish(
+    pub(crate) fn publish(
         &self,
         py: Python<'_>,
         topic: &Bound<'_, PyAny>,
@@ -194,7 +194,7 @@ impl Client {
     /// Raises:
     ///     MqttError: As `publish`.
     #[pyo3(signature = (message, *, timeout=None))]
-    fn send(
+    pub(crate) fn send(
         &self,
         py: Python<'_>,
         message: &Message,
@@ -250,7 +250,7 @@ impl Client {
         payload_is_utf8=None, user_properties=None),
         text_signature = "($self, topic, payload=b'', *, qos=1, timeout=30, content_type=None, message_expiry=None, \
         payload_is_utf8=None, user_properties=())")]
-    fn request(
+    pub(crate) fn request(
         &self,
         py: Python<'_>,
         topic: &Bound<'_, PyAny>,

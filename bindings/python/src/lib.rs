@@ -1,6 +1,7 @@
 //! The native half of the Python package: Python's values in, Python's objects out, and nothing that MQTT says.
 
 mod arguments;
+mod blocking;
 mod client;
 mod core;
 mod coroutine;
@@ -22,6 +23,8 @@ use pyo3::prelude::*;
 mod _native {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::blocking::BlockingClient;
     #[pymodule_export]
     use crate::client::Client;
     #[pymodule_export]

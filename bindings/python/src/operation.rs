@@ -200,6 +200,16 @@ impl Operation {
         matches!(*self.state(), State::Unoffered(_) | State::InLine { .. })
     }
 
+    /// Blocks until there is an outcome, and gives it.
+    pub(crate) fn block_outcome(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        Self::block(slf, None, Self::outcome)
+    }
+
+    /// Blocks until the client has accepted it; an error where it was refused.
+    pub(crate) fn block_acceptance(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::block(slf, None, Self::acceptance)
+    }
+
     /// Blocks until the client has accepted it, or has refused it.
     pub(crate) fn block_accepted(slf: &Bound<'_, Self>, timeout: Option<Duration>) -> PyResult<()> {
         Self::block(slf, timeout, |operation, _| (!operation.waits_for_room()).then_some(Ok(())))

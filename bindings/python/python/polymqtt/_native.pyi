@@ -14,6 +14,7 @@ from polymqtt.reason_codes import ReasonCode
 
 __all__ = [
     "Acceptance",
+    "BlockingClient",
     "Client",
     "Delivery",
     "Fetching",
@@ -340,6 +341,99 @@ class Client:
         self, filters: list[str], user_properties: list[tuple[str, str]] | None = None
     ) -> Operation[dict[str, Any]]: ...
     def _disconnect(self, options: dict[str, Any]) -> Operation[dict[str, Any]]: ...
+
+@disjoint_base
+class BlockingClient:
+    """The base of `polymqtt.sync.Client`."""
+
+    def __new__(cls, servers: list[str], options: dict[str, Any]) -> Self: ...
+    def publish(
+        self,
+        topic: str,
+        payload: _Payload = b"",
+        *,
+        qos: QoSLevel = 0,
+        retain: bool = False,
+        timeout: _Duration | None = None,
+        content_type: str | None = None,
+        response_topic: str | None = None,
+        correlation_data: bytes | None = None,
+        message_expiry: _Duration | None = None,
+        payload_is_utf8: bool | None = None,
+        user_properties: _UserProperties = (),
+    ) -> PublishAck:
+        """Publishes a message, and waits for the server's acknowledgement.
+
+        QoS 0 is done once the message is accepted. See `PublishOptions` for the other arguments.
+
+        Raises:
+            TypeError: An argument of another type.
+            MqttError: Each rule of MQTT that the message would break, before anything is sent; then what the
+                server or the queue's policy makes of it.
+        """
+    def send(self, message: Message, *, timeout: _Duration | None = None) -> PublishAck:
+        """As `publish`, of a message that is there already."""
+    def enqueue(
+        self,
+        topic: str,
+        payload: _Payload = b"",
+        *,
+        qos: QoSLevel = 0,
+        retain: bool = False,
+        timeout: _Duration | None = None,
+        content_type: str | None = None,
+        response_topic: str | None = None,
+        correlation_data: bytes | None = None,
+        message_expiry: _Duration | None = None,
+        payload_is_utf8: bool | None = None,
+        user_properties: _UserProperties = (),
+    ) -> Delivery:
+        """As `publish`, but waits for room in the queue only.
+
+        Gives the `Delivery`: `wait` for the acknowledgement, now, later or never.
+
+        Raises:
+            MqttError: Those of the message or its options, `QueueFullError` by policy, or that the client is
+                closed.
+        """
+    def request(
+        self,
+        topic: str,
+        payload: _Payload = b"",
+        *,
+        qos: QoSLevel = 1,
+        timeout: _Duration = 30,
+        content_type: str | None = None,
+        message_expiry: _Duration | None = None,
+        payload_is_utf8: bool | None = None,
+        user_properties: _UserProperties = (),
+    ) -> Message:
+        """Publishes a request, and waits for the answer (v5, section 4.10).
+
+        Any number of threads may wait at once, up to 65,536. All answers arrive over one subscription, made
+        at the first request. An interrupted wait gives the request up.
+
+        Args:
+            topic: The topic name.
+            payload: The payload.
+            qos: The quality of service. With 0, nothing tells that nobody listens.
+            timeout: How long the answer may take, time without a connection included.
+            content_type: What the payload is (section 3.3.2.3.9).
+            message_expiry: How long the message lives, to the second (section 3.3.2.3.3); the default is the
+                timeout.
+            payload_is_utf8: Whether the payload is declared to be UTF-8 (section 3.3.2.3.2), which is then
+                checked.
+            user_properties: User properties of the message (section 3.3.2.3.7).
+
+        Raises:
+            TimeoutError: No answer came in time.
+            NoResponderError: The server tells that nobody subscribes to the topic.
+            UnsupportedError: Version 3.1.1.
+            MqttError: As `publish` and `subscribe`.
+        """
+    # What follows is for the classes of `polymqtt` only.
+    @property
+    def _client(self) -> Client: ...
 
 def forked() -> None:
     """After a fork, in the child: what was connected before belongs to the parent."""

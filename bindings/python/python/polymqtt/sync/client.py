@@ -14,7 +14,6 @@ from polymqtt.options import (
     ConnectOptions,
     Duration,
     Payload,
-    PublishOptions,
     StreamOptions,
     SubscribeOptions,
     UserProperties,
@@ -70,7 +69,7 @@ def connect(url: str | Sequence[str], **options: Unpack[ConnectOptions]) -> "Cli
     return client
 
 
-class Client:
+class Client(_native.BlockingClient):
     """A client whose calls wait: connected, or reconnecting; made by `connect` or `Client.prepare`.
 
     It reconnects by itself, restores its subscriptions, and goes on with what was in flight. It may be used
@@ -81,16 +80,15 @@ class Client:
     `Delivery.cancel` withdraw the message.
     """
 
-    _client: _native.Client
     _news: News
     _callbacks: Callbacks
     _events_of_callback: Events | None = None
     _on_event: Callable[[Event], object] | None = None
 
-    def __init__(self, *_: Never, **__: Never) -> None:
+    def __new__(cls, *_: Never, **__: Never) -> Self:
         """Refuses: clients are made by `connect` and `Client.prepare`."""
-        kind = type(self).__name__
-        raise TypeError(f"a {kind} is made by polymqtt.sync.connect(...) or {kind}.prepare(...)")
+        name = cls.__name__
+        raise TypeError(f"a {name} is made by polymqtt.sync.connect(...) or {name}.prepare(...)")
 
     @classmethod
     @spelled_out
@@ -110,8 +108,7 @@ class Client:
             UnsupportedError: One that the protocol version does not have.
         """
         settings = Settings.of(url, options)
-        client = cls.__new__(cls)
-        client._client = _native.Client(settings.servers, settings.options, None)
+        client = _native.BlockingClient.__new__(cls, settings.servers, settings.options)
         hooks = Hooks(settings.credentials, settings.authenticator)
         client._news = News(client._client, hooks)
         client._callbacks = Callbacks()
@@ -179,68 +176,6 @@ class Client:
     @on_callback_error.setter
     def on_callback_error(self, hook: CallbackErrorHook | None) -> None:
         self._callbacks.on_error = hook
-
-    @spelled_out
-    def publish(
-        self,
-        topic: str,
-        payload: Payload = b"",
-        *,
-        qos: QoSLevel = QoS.AT_MOST_ONCE,
-        retain: bool = False,
-        **options: Unpack[PublishOptions],
-    ) -> PublishAck:
-        """Publishes a message, and waits for the server's acknowledgement.
-
-        QoS 0 is done once the message is accepted.
-
-        Args:
-            topic: The topic name (section 4.7).
-            payload: The payload; text is sent as UTF-8.
-            qos: The quality of service; the default is 0.
-            retain: Whether the server keeps it for later subscribers [MQTT-3.3.1-5]; not by default.
-            **options: See `polymqtt.PublishOptions`.
-
-        Raises:
-            TypeError: An argument of another type.
-            MqttError: Each rule of MQTT that the message would break, before anything is sent; then what the
-                server or the queue's policy makes of it.
-        """
-        return self._client.publish(topic, payload, qos=qos, retain=retain, **options).wait()
-
-    def send(self, message: Message, *, timeout: Duration | None = None) -> PublishAck:
-        """As `publish`, of a message that is there already.
-
-        Args:
-            message: The message.
-            timeout: As that of `polymqtt.PublishOptions`.
-
-        Raises:
-            MqttError: As `publish`.
-        """
-        return self._client.send(message, timeout=timeout).wait()
-
-    @spelled_out
-    def enqueue(
-        self,
-        topic: str,
-        payload: Payload = b"",
-        *,
-        qos: QoSLevel = QoS.AT_MOST_ONCE,
-        retain: bool = False,
-        **options: Unpack[PublishOptions],
-    ) -> Delivery:
-        """As `publish`, but waits for room in the queue only.
-
-        Gives the `Delivery`: `wait` for the acknowledgement, now, later or never.
-
-        Raises:
-            MqttError: Those of the message or its options, `QueueFullError` by policy, or that the client is
-                closed.
-        """
-        delivery = self._client.publish(topic, payload, qos=qos, retain=retain, **options)
-        delivery.accepted().wait()
-        return delivery
 
     def publish_many(
         self,
@@ -382,53 +317,6 @@ class Client:
         """
         stream = self._client._unclaimed({"manual_ack": manual_ack, **stream_options("unclaimed", bounds)})
         return Subscription(stream, [], [])
-
-    def request(
-        self,
-        topic: str,
-        payload: Payload = b"",
-        *,
-        qos: QoSLevel = QoS.AT_LEAST_ONCE,
-        timeout: Duration = 30,
-        content_type: str | None = None,
-        message_expiry: Duration | None = None,
-        payload_is_utf8: bool | None = None,
-        user_properties: UserProperties = (),
-    ) -> Message:
-        """Publishes a request, and waits for the answer (v5, section 4.10).
-
-        Any number of threads may wait at once, up to 65,536. All answers arrive over one subscription, made
-        at the first request.
-
-        Args:
-            topic: The topic name.
-            payload: The payload.
-            qos: The quality of service; the default is 1. With 0, nothing tells that nobody listens.
-            timeout: How long the answer may take, time without a connection included; the default is 30
-                seconds.
-            content_type: What the payload is (section 3.3.2.3.9).
-            message_expiry: How long the message lives, to the second (section 3.3.2.3.3); the default is the
-                timeout.
-            payload_is_utf8: Whether the payload is declared to be UTF-8 (section 3.3.2.3.2), which is then
-                checked.
-            user_properties: User properties of the message (section 3.3.2.3.7).
-
-        Raises:
-            TimeoutError: No answer came in time.
-            NoResponderError: The server tells that nobody subscribes to the topic.
-            UnsupportedError: Version 3.1.1.
-            MqttError: As `publish` and `subscribe`.
-        """
-        return self._client.request(
-            topic,
-            payload,
-            qos=qos,
-            timeout=timeout,
-            content_type=content_type,
-            message_expiry=message_expiry,
-            payload_is_utf8=payload_is_utf8,
-            user_properties=user_properties,
-        ).wait()
 
     @spelled_out
     def respond(
