@@ -6,6 +6,8 @@
 
 #[cfg(all(test, polymqtt_loom))]
 mod interleavings;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -31,6 +33,9 @@ use crate::wire::{Wire, lost};
 
 /// Turns of one poll before other tasks of the runtime get theirs.
 const TURNS: usize = 32;
+
+/// Reads of what came before a connection broke; more only a hostile peer has.
+const LAST_READS: usize = 16;
 
 /// How long the last bytes may take to be written, and then the peer to close its side.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -100,7 +105,6 @@ impl Driver {
         match state.unpark(waker) {
             Unparked::Kept => {}
             Unparked::Wire(wire) => self.link = Link::Open(wire),
-            Unparked::Broken(error) => self.news.closed = Some(error),
             Unparked::Lent => return Turn::Lent,
         }
         let news = std::mem::take(&mut self.news);
@@ -199,6 +203,8 @@ impl Driver {
             return;
         };
         if let Err(error) = wire.write(cx, &mut self.news.written) {
+            // What the server said before it closed is still there to be read: mostly why.
+            (0..LAST_READS).for_each(|_| self.read(cx));
             self.lost(error);
         }
     }

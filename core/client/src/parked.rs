@@ -6,7 +6,6 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use polymqtt_proto::engine::Engine;
-use polymqtt_proto::error::{Error, ErrorKind};
 use polymqtt_proto::time::Timestamp;
 
 use crate::shared::{Shared, State};
@@ -47,8 +46,6 @@ enum Berth {
     Lent {
         wanted: bool,
     },
-    /// It broke while it was lent.
-    Broken(Error),
 }
 
 /// What a driver that was woken finds.
@@ -56,7 +53,6 @@ pub(crate) enum Unparked {
     /// It has kept the wire, if there is one.
     Kept,
     Wire(Box<Wire>),
-    Broken(Error),
     /// Somebody writes, and wakes the driver afterwards.
     Lent,
 }
@@ -91,10 +87,9 @@ impl Parked {
         }
     }
 
-    /// Takes the wire back, or what it broke by; whether the driver waits for it.
-    fn take_back(&mut self, wire: Result<Box<Wire>, Error>) -> bool {
-        let berth = wire.map_or_else(Berth::Broken, Berth::Wire);
-        matches!(std::mem::replace(&mut self.berth, berth), Berth::Lent { wanted: true })
+    /// Whether the driver waits for what is given back.
+    fn take_back(&mut self, wire: Box<Wire>) -> bool {
+        matches!(std::mem::replace(&mut self.berth, Berth::Wire(wire)), Berth::Lent { wanted: true })
     }
 
     /// Whether there is something for the driver to do.
@@ -128,7 +123,6 @@ impl State {
         }
         match self.parked.take().map(|parked| parked.berth) {
             Some(Berth::Wire(wire)) => Unparked::Wire(wire),
-            Some(Berth::Broken(error)) => Unparked::Broken(error),
             _ => Unparked::Kept,
         }
     }
@@ -165,30 +159,28 @@ impl State {
         let waker = parked.waker.clone()?;
         let mut wire = parked.lend()?;
         self.engine.poll_transmit(&mut wire.transmit);
-        Some(Loan { shared, waker, wire: Some(wire), written: 0, failed: None })
+        Some(Loan { shared, waker, wire: Some(wire), written: 0, failed: false })
     }
 }
 
-/// The wire in the hands of a handle, outside the lock. However that ends, the driver learns of it.
+/// The wire in the hands of a handle, outside the lock. It goes back even where writing panics.
 pub(crate) struct Loan<'a> {
     shared: &'a Shared,
     /// The driver's: the transport wakes it where it takes no more for now.
     waker: Waker,
+    /// There until the loan ends.
     wire: Option<Box<Wire>>,
     written: usize,
-    failed: Option<Error>,
+    failed: bool,
 }
 
 impl Loan<'_> {
     /// Writes what there is, without blocking, and gives the wire back.
     pub(crate) fn write(mut self) {
         let mut cx = Context::from_waker(&self.waker);
-        let Some(mut wire) = self.wire.take() else {
-            return;
-        };
-        match wire.write(&mut cx, &mut self.written) {
-            Ok(()) => self.wire = Some(wire),
-            Err(error) => self.failed = Some(error),
+        if let Some(wire) = &mut self.wire {
+            // The driver finds out again by what, after it has read the server's last words.
+            self.failed = wire.write(&mut cx, &mut self.written).is_err();
         }
     }
 }
@@ -197,6 +189,9 @@ impl Drop for Loan<'_> {
     fn drop(&mut self) {
         let mut wakes = Wakes::default();
         let now = self.shared.now();
+        let Some(wire) = self.wire.take() else {
+            return;
+        };
         let Ok(mut state) = self.shared.lock() else {
             // The driver ends, if it is told to look.
             return self.waker.wake_by_ref();
@@ -205,11 +200,8 @@ impl Drop for Loan<'_> {
             // There is no driver any more.
             return;
         };
-        let unfinished = self.wire.as_ref().is_none_or(|wire| !wire.is_clear());
-        let wanted = parked.take_back(self.wire.take().ok_or_else(|| {
-            let panicked = || Error::new(ErrorKind::Transport, "the connection was lost by a panic in it");
-            self.failed.take().unwrap_or_else(panicked)
-        }));
+        let unfinished = self.failed || !wire.is_clear();
+        let wanted = parked.take_back(wire);
         *written = now;
         engine.handle_written(now, self.written);
         if wanted || unfinished || parked.is_needed(engine) {

@@ -114,5 +114,5 @@ async fn the_driver_learns_that_the_connection_broke() {
     drop(server);
     client.publish(b"!".into());
     assert_eq!(client.wakings(), 1);
-    assert!(matches!(client.unpark(), Unparked::Broken(error) if error.kind() == ErrorKind::Transport));
+    assert!(matches!(client.unpark(), Unparked::Wire(wire) if !wire.is_clear()));
 }
