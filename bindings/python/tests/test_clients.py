@@ -199,6 +199,8 @@ async def test_a_closed_client_takes_nothing_more(url: str, topic: Topic) -> Non
         await client.subscribe(topic("#"))
     with pytest.raises(polymqtt.ClosedError):
         client.declare(topic("#"))
+    with pytest.raises(polymqtt.ClosedError):
+        await client.flush()
 
 
 async def test_a_will_is_published_for_a_client_that_asks_for_it(url: str, topic: Topic) -> None:

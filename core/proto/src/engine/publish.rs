@@ -98,9 +98,13 @@ impl Engine {
         self.queue.has_room(1) || self.life.is_closing()
     }
 
-    /// Completes with [`Completion::Flushed`] once everything accepted so far was handed to the transport.
+    /// Completes with [`Completion::Flushed`] once everything accepted so far was handed to the transport; with
+    /// [`ErrorKind::Closed`] where the client has ended.
     pub fn flush(&mut self, now: Timestamp, token: Token) {
         self.tick(now);
+        if self.life.is_ended() {
+            return self.complete(token, Completion::Flushed(Err(self.life.closed_error())));
+        }
         self.flushes.push(Flush { token, queue: self.queue.end(), written: None });
         self.settle_flushes();
     }

@@ -154,3 +154,13 @@ fn every_operation_ends_when_the_client_closes() {
     assert!(world.try_receive(stream).is_err());
     world.assert_clean();
 }
+
+#[test]
+fn a_flush_of_a_closed_client_says_so() {
+    let mut world = connected(options());
+    world.disconnect(DisconnectOptions::default());
+    let flush = world.token();
+    world.engine.flush(world.now, flush);
+    let Completion::Flushed(Err(error)) = world.complete(flush) else { panic!("nothing is connected") };
+    assert_eq!(error.kind(), ErrorKind::Closed);
+}

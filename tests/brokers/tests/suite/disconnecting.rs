@@ -137,7 +137,7 @@ async fn a_closed_client_says_so() {
         let error = client.publish("c", "").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Closed);
         assert_eq!(client.subscribe("d").await.unwrap_err().kind(), ErrorKind::Closed);
-        client.flush().await.unwrap_or_else(|error| assert_eq!(error.kind(), ErrorKind::Closed));
+        assert_eq!(client.flush().await.unwrap_err().kind(), ErrorKind::Closed);
         assert_eq!(client.disconnect().await.unwrap(), Undelivered::default());
         assert_eq!(client.events().recv().await, None);
         // What was received before is still there, then the end.
