@@ -145,8 +145,8 @@ impl Message {
 
     /// How long the message lives, in seconds (v5, section 3.3.2.3.3); `None`: forever.
     #[getter]
-    fn message_expiry(&self) -> Option<u32> {
-        self.properties()?.message_expiry_interval
+    fn message_expiry(&self) -> Option<f64> {
+        self.properties()?.message_expiry_interval.map(f64::from)
     }
 
     /// Whether the payload is declared to be UTF-8 (v5, section 3.3.2.3.2); `None`: nothing is said.

@@ -88,8 +88,8 @@ pub(crate) fn grant(py: Python<'_>, grant: &Grant) -> PyResult<Py<PyAny>> {
     let fields = PyDict::new(py);
     fields.set_item("session_present", grant.session_present)?;
     fields.set_item("client_id", grant.client_id.as_str())?;
-    fields.set_item("session_expiry", grant.session_expiry.map(|expiry| expiry.as_secs()))?;
-    fields.set_item("keep_alive", grant.keep_alive)?;
+    fields.set_item("session_expiry", grant.session_expiry.map(|expiry| expiry.as_secs_f64()))?;
+    fields.set_item("keep_alive", f64::from(grant.keep_alive))?;
     fields.set_item("limits", limits(py, &grant.limits)?)?;
     fields.set_item("response_information", grant.response_information.as_deref())?;
     fields.set_item("reason_string", grant.reason_string.as_deref())?;

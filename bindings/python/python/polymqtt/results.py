@@ -66,7 +66,7 @@ class Grant:
     session_present: bool
     client_id: str
     session_expiry: float | None
-    keep_alive: int
+    keep_alive: float
     limits: Limits
     response_information: str | None = None
     reason_string: str | None = None
