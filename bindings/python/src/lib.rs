@@ -11,6 +11,7 @@ mod leaving;
 mod many;
 mod message;
 mod operation;
+mod options;
 mod outcome;
 mod process;
 mod questions;
@@ -33,6 +34,8 @@ mod _native {
     use crate::message::{Message, PublishAck};
     #[pymodule_export]
     use crate::operation::{Acceptance, Operation};
+    #[pymodule_export]
+    use crate::options::described_options;
     #[pymodule_export]
     use crate::process::Process;
     #[pymodule_export]

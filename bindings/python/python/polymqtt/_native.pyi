@@ -25,6 +25,7 @@ __all__ = [
     "PublishAck",
     "Stream",
     "__version__",
+    "described_options",
     "forked",
 ]
 
@@ -33,6 +34,7 @@ __version__: str
 _T_co = TypeVar("_T_co", covariant=True)
 _Payload: TypeAlias = bytes | bytearray | memoryview | str
 _Duration: TypeAlias = float | timedelta
+_Described: TypeAlias = list[tuple[str, str, str]]
 _UserProperties: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
 
 @type_check_only
@@ -434,6 +436,8 @@ class BlockingClient:
     # What follows is for the classes of `polymqtt` only.
     @property
     def _client(self) -> Client: ...
+def described_options() -> tuple[_Described, _Described, _Described]:
+    """Name, kind and meaning of each option of a client, of a subscription and of disconnecting."""
 
 def forked() -> None:
     """After a fork, in the child: what was connected before belongs to the parent."""

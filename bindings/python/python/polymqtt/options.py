@@ -80,7 +80,7 @@ class Will:
         qos: The quality of service; the default is 0.
         retain: Whether the server keeps it for later subscribers; not by default.
         delay: How long the server waits before publishing it, so that a quick reconnect prevents it (v5, to
-            the second; section 3.1.3.2.2); the default is not at all.
+            the second; section 3.1.3.2.2); the default is 0, at once.
         content_type: What the payload is, such as `"application/json"` (v5).
         response_topic: Where an answer is expected (v5).
         correlation_data: What an answer is recognised by (v5).
