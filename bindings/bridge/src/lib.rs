@@ -15,6 +15,7 @@ mod pending;
 mod questions;
 mod runtime;
 mod stream;
+pub mod topic;
 
 pub use bell::Bell;
 pub use client::{Client, Hooks, News, Offered};

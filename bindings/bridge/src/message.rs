@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use polymqtt::{
-    Error, ErrorKind, Message, PublishProperties, QoS, TopicFilter, TopicName, UserProperties, Utf8String,
-};
+use polymqtt::{Error, ErrorKind, Message, PublishProperties, QoS, UserProperties, Utf8String};
+
+use crate::topic;
 
 /// The arguments of a publish, unchecked; named as in every language.
 #[derive(Debug, Default)]
@@ -47,8 +47,7 @@ impl Parts<'_> {
     #[inline]
     pub fn message(self) -> Result<Message, Error> {
         let Self { topic, payload, qos, retain, properties } = self;
-        let topic = TopicName::try_from(topic)
-            .map_err(|error| Error::new(ErrorKind::InvalidTopic, format!("topic: {error}")))?;
+        let topic = topic::name(topic)?;
         let qos = quality(qos)?;
         let message = Message::to(topic, payload).with_qos(qos).with_retain(retain);
         match properties {
@@ -93,15 +92,6 @@ pub fn user_properties(pairs: &[(String, String)]) -> Result<UserProperties, Err
 pub fn text(name: &str, value: &str) -> Result<Utf8String, Error> {
     Utf8String::try_from(value)
         .map_err(|error| Error::new(ErrorKind::InvalidMessage, format!("{name}: {error}")))
-}
-
-/// A topic filter, checked.
-///
-/// # Errors
-/// [`ErrorKind::InvalidTopic`] with the rule that it breaks.
-pub fn filter(filter: &str) -> Result<TopicFilter, Error> {
-    TopicFilter::try_from(filter)
-        .map_err(|error| Error::new(ErrorKind::InvalidTopic, format!("filter {filter:?}: {error}")))
 }
 
 /// A quality of service by its number.

@@ -152,8 +152,7 @@ pub(crate) fn user_properties(given: Option<&Bound<'_, PyAny>>) -> PyResult<User
 
 /// Topic filters, checked.
 pub(crate) fn filters(py: Python<'_>, given: &[String]) -> PyResult<Vec<TopicFilter>> {
-    let checked =
-        given.iter().map(|filter| polymqtt_bridge::message::filter(filter)).collect::<Result<_, _>>();
+    let checked = given.iter().map(|filter| polymqtt_bridge::topic::filter(filter)).collect::<Result<_, _>>();
     checked.or_raise(py)
 }
 

@@ -16,6 +16,7 @@ mod outcome;
 mod process;
 mod questions;
 mod stream;
+mod topic;
 mod untracked;
 
 use pyo3::prelude::*;
@@ -40,6 +41,8 @@ mod _native {
     use crate::process::Process;
     #[pymodule_export]
     use crate::stream::{Fetching, Stream};
+    #[pymodule_export]
+    use crate::topic::matches;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

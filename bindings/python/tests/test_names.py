@@ -3,7 +3,7 @@
 import inspect
 import re
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, get_type_hints, is_typeddict
 
 import polymqtt
@@ -79,7 +79,7 @@ def documented() -> list[tuple[str, Any]]:
         for name in module.__all__:
             thing = getattr(module, name)
             if isinstance(thing, ModuleType) or not (
-                isinstance(thing, FunctionType) or inspect.isclass(thing)
+                isinstance(thing, FunctionType | BuiltinFunctionType) or inspect.isclass(thing)
             ):
                 continue  # a module of its own, or an alias of types
             found.append((f"{module.__name__}.{name}", thing))

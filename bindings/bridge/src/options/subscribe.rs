@@ -7,6 +7,7 @@ use super::Value;
 use super::description::Description;
 use super::error::OptionError;
 use super::table::{Entry, Set, describe, entry, find, unknown};
+use crate::topic;
 
 /// A subscription to these filters, all by the same options, and the bounds of its stream.
 ///
@@ -16,8 +17,7 @@ pub fn subscribe(
     filters: &[String],
     named: impl IntoIterator<Item = (String, Value)>,
 ) -> Result<SubscribeRequest, OptionError> {
-    let filters =
-        filters.iter().map(|filter| crate::message::filter(filter)).collect::<Result<Vec<_>, _>>()?;
+    let filters = filters.iter().map(|filter| topic::filter(filter)).collect::<Result<Vec<_>, _>>()?;
     let mut parts = SubscribeParts::default();
     let mut stream = StreamOptions::default();
     for (name, value) in named {

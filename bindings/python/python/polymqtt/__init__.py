@@ -23,7 +23,7 @@ own; wrong types are `TypeError`.
 """
 
 from polymqtt import events, sync
-from polymqtt._native import Delivery, Message, Operation, PublishAck, __version__
+from polymqtt._native import Delivery, Message, Operation, PublishAck, __version__, matches
 from polymqtt.authentication import (
     Attempt,
     AuthenticationReply,
@@ -171,5 +171,6 @@ __all__ = [
     "__version__",
     "connect",
     "events",
+    "matches",
     "sync",
 ]

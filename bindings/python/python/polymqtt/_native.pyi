@@ -27,6 +27,7 @@ __all__ = [
     "__version__",
     "described_options",
     "forked",
+    "matches",
 ]
 
 __version__: str
@@ -438,6 +439,21 @@ class BlockingClient:
     def _client(self) -> Client: ...
 def described_options() -> tuple[_Described, _Described, _Described]:
     """Name, kind and meaning of each option of a client, of a subscription and of disconnecting."""
+
+def matches(filter: str, topic: str) -> bool:  # noqa: A002 - MQTT's word
+    """Whether a message published to a topic is one for a topic filter (section 4.7); no server is asked.
+
+    Of a shared subscription's `$share/<name>/<filter>`, the filter decides. One that begins with a wildcard
+    matches no topic that begins with `$` [MQTT-4.7.2-1].
+
+    Args:
+        filter: The topic filter.
+        topic: The topic name.
+
+    Raises:
+        TypeError: An argument of another type.
+        InvalidTopicError: One of them breaks a rule.
+    """
 
 def forked() -> None:
     """After a fork, in the child: what was connected before belongs to the parent."""
