@@ -21,6 +21,10 @@ mod untracked;
 
 use pyo3::prelude::*;
 
+// Only a panic that unwinds can become an exception of Python's.
+#[cfg(not(panic = "unwind"))]
+compile_error!("a panic would end the whole Python program: build with panic = \"unwind\"");
+
 #[pymodule(gil_used = false)]
 mod _native {
     use pyo3::prelude::*;
