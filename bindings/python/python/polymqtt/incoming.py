@@ -41,7 +41,8 @@ class IncomingMessages:
     ) -> None:
         """Acknowledges a message, where `manual_ack` leaves that to the program; any order is fine.
 
-        One of an earlier connection is ignored: the server sends it again.
+        Acknowledgements leave in order of arrival [MQTT-4.6.0-2]: a message that is held holds back those of
+        all later ones of the client. One of an earlier connection is ignored: the server sends it again.
 
         Args:
             message: A message of this subscription.
