@@ -437,6 +437,7 @@ class BlockingClient:
     # What follows is for the classes of `polymqtt` only.
     @property
     def _client(self) -> Client: ...
+
 def described_options() -> tuple[_Described, _Described, _Described]:
     """Name, kind and meaning of each option of a client, of a subscription and of disconnecting."""
 
