@@ -82,7 +82,7 @@ class Message:
         """The topic name."""
     @property
     def payload(self) -> bytes:
-        """The payload; each call copies it, `memoryview(message)` does not."""
+        """The payload. `memoryview(message)` does without a copy."""
     @property
     def qos(self) -> QoS:
         """The quality of service: for a received message, the one it was delivered with."""
