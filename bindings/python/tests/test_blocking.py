@@ -186,6 +186,20 @@ def test_disconnecting_wakes_whoever_waits(client: sync.Client, topic: Topic) ->
         assert isinstance(waiting[1].result(timeout=5), events.Disconnected)
 
 
+def test_a_closed_client_takes_nothing_more(client: sync.Client, topic: Topic) -> None:
+    client.disconnect()
+    for call in (
+        lambda: client.publish(topic("a")),
+        lambda: client.enqueue(topic("a")),
+        lambda: client.request(topic("a")),
+        lambda: client.subscribe(topic("#")),
+        lambda: client.declare(topic("#")),
+        client.flush,
+    ):
+        with pytest.raises(polymqtt.ClosedError):
+            call()
+
+
 def test_errors_are_those_of_the_other_api(client: sync.Client, topic: Topic) -> None:
     with pytest.raises(polymqtt.InvalidTopicError):
         client.publish(topic("#"))
