@@ -2,18 +2,25 @@
 
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
 use std::time::{Duration, Instant};
 
 /// Wakes the threads that wait for it; and makes a descriptor readable, for hosts that have a poller of their own.
 #[derive(Debug, Default)]
 pub struct Bell {
-    rings: Mutex<u64>,
+    rings: Mutex<Rings>,
     rung: Condvar,
     pipe: Option<(PipeReader, PipeWriter)>,
     /// Bytes in the pipe.
     unread: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Rings {
+    count: u64,
+    /// Threads that wait for the next: without them a ring spares a system call.
+    awaited_by: usize,
 }
 
 impl Bell {
@@ -44,14 +51,15 @@ impl Bell {
     /// How often it has rung.
     #[must_use]
     pub fn rings(&self) -> u64 {
-        *self.rings.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lock().count
     }
 
     /// Waits until it has rung more often than `seen`, or until `deadline`; how often it has.
     #[must_use]
     pub fn wait(&self, seen: u64, deadline: Option<Instant>) -> u64 {
-        let mut rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
-        while *rings == seen {
+        let mut rings = self.lock();
+        rings.awaited_by += 1;
+        while rings.count == seen {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
                 break;
@@ -61,13 +69,23 @@ impl Bell {
                 None => self.rung.wait(rings).unwrap_or_else(PoisonError::into_inner),
             };
         }
-        *rings
+        rings.awaited_by -= 1;
+        rings.count
     }
 
     /// Wakes those who wait, without the descriptor: when one of them has taken news that are others'.
     pub fn pass_on(&self) {
-        *self.rings.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.rung.notify_all();
+        let mut rings = self.lock();
+        rings.count += 1;
+        let awaited = rings.awaited_by > 0;
+        drop(rings);
+        if awaited {
+            self.rung.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Rings> {
+        self.rings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
