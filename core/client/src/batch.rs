@@ -61,23 +61,30 @@ impl<'a, I: Iterator<Item = Message>> Batch<'a, I> {
                     turn = Turn::Done;
                     break;
                 };
-                if !state.room.may_try(*ticket) {
+                let is_turn = match *ticket {
+                    Some(ticket) => state.room.is_turn(ticket, cx.waker()),
+                    None => state.room.is_empty(),
+                };
+                if !is_turn {
                     *next = Some(message);
-                    *ticket = Some(state.room.wait(*ticket, cx.waker()));
+                    ticket.get_or_insert_with(|| state.room.join(cx.waker(), None));
                     return Ok(Turn::Waits);
                 }
                 match accept(state, now, message, None) {
                     Ok(token) => deliveries.push(Delivery::new(shared, token)),
                     Err(rejected) if rejected.error.kind() == ErrorKind::QueueFull && *wait_for_room => {
                         *next = Some(rejected.message);
-                        *ticket = Some(state.room.wait(*ticket, cx.waker()));
+                        ticket.get_or_insert_with(|| state.room.join(cx.waker(), None));
                         return Ok(Turn::Waits);
                     }
                     Err(rejected) => return Err(rejected.error),
                 }
             }
             // To the end of the line, if there is more.
-            wakes.push(ticket.take().and_then(|ticket| state.room.leave(ticket)));
+            if let Some(ticket) = ticket.take() {
+                state.room.leave(ticket);
+                state.make_room(wakes);
+            }
             Ok(turn)
         })?
     }
@@ -87,7 +94,10 @@ impl<I: Iterator<Item = Message>> Drop for Batch<'_, I> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
             // Closed: there is no line any more.
-            let _closed = self.shared.with(|state, wakes| wakes.push(state.room.leave(ticket)));
+            let _closed = self.shared.with(|state, wakes| {
+                state.room.leave(ticket);
+                state.make_room(wakes);
+            });
         }
     }
 }

@@ -136,6 +136,7 @@ impl Driver {
             }
             self.link = act(link, action, &self.connector, &state.engine, &mut self.news);
         }
+        state.make_room(&mut self.wakes);
         if let Link::Open(wire) | Link::Closing { wire, shut: false, .. } = &mut self.link
             && wire.is_clear()
         {
@@ -143,7 +144,6 @@ impl Driver {
         }
         state.settle(&mut self.wakes);
         self.trace.take(&mut state.untold);
-        state.make_room(&mut self.wakes);
         let ended = state.engine.is_ended() && matches!(self.link, Link::None);
         let wanted = Wanted::by(&state.engine);
         // A question that nobody waits for any more is ended.

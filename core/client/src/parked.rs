@@ -204,11 +204,13 @@ impl Drop for Loan<'_> {
         let wanted = parked.take_back(wire);
         *written = now;
         engine.handle_written(now, self.written);
-        if wanted || unfinished || parked.is_needed(engine) {
+        state.make_room(&mut wakes);
+        state.settle(&mut wakes);
+        if let State { parked: Some(parked), engine, .. } = &mut *state
+            && (wanted || unfinished || parked.is_needed(engine))
+        {
             parked.wake(&mut wakes);
         }
-        state.settle(&mut wakes);
-        state.make_room(&mut wakes);
     }
 }
 

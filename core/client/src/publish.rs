@@ -16,7 +16,7 @@ use polymqtt_proto::reason::ReasonCode;
 use polymqtt_proto::text::Utf8String;
 use polymqtt_proto::time::Timestamp;
 
-use crate::room::Ticket;
+use crate::room::{Offer, Purpose, Ticket};
 use crate::shared::{Shared, State};
 
 /// A message being put together by [`Client::publish`](crate::Client::publish): set what differs from the defaults,
@@ -103,8 +103,8 @@ impl<'a> Publish<'a> {
     /// Those of the message or its options, `queue full` by policy, or that the client is closed.
     pub async fn enqueue(self) -> Result<Delivery, Error> {
         let shared = self.shared;
-        let mut accepting = Accepting::new(self);
-        let token = std::future::poll_fn(|cx| accepting.poll(cx, accept)).await?;
+        let mut accepting = Accepting::new(self, Purpose::Publish);
+        let token = std::future::poll_fn(|cx| accepting.poll(cx)).await?;
         Ok(Delivery::new(shared, token))
     }
 
@@ -141,7 +141,7 @@ impl<'a> IntoFuture for Publish<'a> {
 
     fn into_future(self) -> Publishing<'a> {
         let shared = self.shared;
-        Publishing(Stage::Accepting(shared, Accepting::new(self)))
+        Publishing(Stage::Accepting(shared, Accepting::new(self, Purpose::Publish)))
     }
 }
 
@@ -161,7 +161,7 @@ impl Future for Publishing<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Stage::Accepting(shared, accepting) = &mut self.0 {
-            let token = std::task::ready!(accepting.poll(cx, accept))?;
+            let token = std::task::ready!(accepting.poll(cx))?;
             self.0 = Stage::Accepted(Delivery::new(shared, token));
         }
         match &mut self.0 {
@@ -177,29 +177,31 @@ pub(crate) struct Accepting<'a> {
     shared: &'a Arc<Shared>,
     message: Option<Result<Message, Error>>,
     timeout: Option<Duration>,
+    purpose: Purpose,
     wait_for_room: bool,
     ticket: Option<Ticket>,
 }
 
 impl<'a> Accepting<'a> {
-    pub(crate) fn new(publish: Publish<'a>) -> Self {
+    pub(crate) fn new(publish: Publish<'a>, purpose: Purpose) -> Self {
         Self {
             shared: publish.shared,
             message: Some(publish.message),
             timeout: publish.timeout,
+            purpose,
             wait_for_room: publish.wait_for_room,
             ticket: None,
         }
     }
 
-    /// The token to wait with; [`Token::NONE`] where there is nothing to wait for. `offer` says to the engine what the
-    /// message is.
+    /// The token to wait with; [`Token::NONE`] where there is nothing to wait for.
     #[inline]
-    pub(crate) fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        offer: impl FnOnce(&mut State, Timestamp, Message, Option<Duration>) -> Result<Token, Rejected>,
-    ) -> Poll<Result<Token, Error>> {
+    pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<Token, Error>> {
+        if let Some(ticket) = self.ticket {
+            let outcome = std::task::ready!(self.shared.with(|state, _| state.room.poll(ticket, cx))?);
+            self.ticket = None;
+            return Poll::Ready(outcome);
+        }
         let message = match self.message.take() {
             Some(Ok(message)) => message,
             Some(Err(error)) => return Poll::Ready(Err(error)),
@@ -207,52 +209,42 @@ impl<'a> Accepting<'a> {
                 return Poll::Ready(Err(Error::new(ErrorKind::Closed, "the message was accepted before")));
             }
         };
-        let (timeout, ticket) = (self.timeout, self.ticket);
+        let Self { timeout, purpose, .. } = *self;
         let now = time_for(self.shared, &message, timeout);
-        let outcome = self.shared.with(|state, wakes| {
-            if state.room.may_try(ticket) {
-                match offer(state, now, message, timeout) {
-                    Ok(token) => {
-                        let next = ticket.and_then(|ticket| state.room.leave(ticket));
-                        wakes.push(next);
-                        return Outcome::Accepted(token);
+        self.shared.with(|state, _| {
+            let mut offer = Offer { message, timeout, purpose };
+            if state.room.is_empty() {
+                match offer.make(state, now) {
+                    Ok(token) => return Poll::Ready(Ok(token)),
+                    Err(Rejected { error, message })
+                        if error.kind() == ErrorKind::QueueFull && self.wait_for_room =>
+                    {
+                        offer = Offer { message, timeout, purpose };
                     }
-                    Err(rejected) if rejected.error.kind() == ErrorKind::QueueFull && self.wait_for_room => {
-                        return Outcome::Waits(rejected.message, state.room.wait(ticket, cx.waker()));
-                    }
-                    Err(rejected) => return Outcome::Refused(rejected.error),
+                    Err(rejected) => return Poll::Ready(Err(rejected.error)),
                 }
             }
-            Outcome::Waits(message, state.room.wait(ticket, cx.waker()))
-        });
-        match outcome {
-            Ok(Outcome::Accepted(token)) => {
-                self.ticket = None;
-                Poll::Ready(Ok(token))
-            }
-            Ok(Outcome::Waits(message, ticket)) => {
-                self.message = Some(Ok(message));
-                self.ticket = Some(ticket);
-                Poll::Pending
-            }
-            Ok(Outcome::Refused(error)) | Err(error) => Poll::Ready(Err(error)),
-        }
+            self.ticket = Some(state.room.join(cx.waker(), Some(offer)));
+            Poll::Pending
+        })?
     }
-}
-
-enum Outcome {
-    Accepted(Token),
-    Waits(Message, Ticket),
-    Refused(Error),
 }
 
 impl Drop for Accepting<'_> {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            let left = self.shared.with(|state, wakes| wakes.push(state.room.leave(ticket)));
-            // Closed: there is no line any more.
-            drop(left);
-        }
+        let Some(ticket) = self.ticket else {
+            return;
+        };
+        let now = self.shared.now();
+        // Closed: there is no line any more.
+        let _closed = self.shared.with(|state, wakes| {
+            if let Some(Ok(token)) = state.room.leave(ticket) {
+                // Nobody learns of the outcome; a request is given up.
+                state.operations.forget(token);
+                state.engine.forget_request(now, token);
+            }
+            state.make_room(wakes);
+        });
     }
 }
 

@@ -16,6 +16,7 @@ use polymqtt_proto::topic::{TopicError, TopicName};
 
 use crate::client::Client;
 use crate::publish::{Accepting, Publish};
+use crate::room::Purpose;
 use crate::shared::{Shared, State};
 
 /// How long an answer may take unless the request says otherwise.
@@ -118,8 +119,8 @@ impl<'a> IntoFuture for SendRequest<'a> {
 
 async fn request(publish: Publish<'_>) -> Result<Message, Error> {
     let shared = publish.shared();
-    let mut accepting = Accepting::new(publish);
-    let token = std::future::poll_fn(|cx| accepting.poll(cx, offer)).await?;
+    let mut accepting = Accepting::new(publish, Purpose::Request);
+    let token = std::future::poll_fn(|cx| accepting.poll(cx)).await?;
     let waiting = Waiting { shared, token };
     match std::future::poll_fn(|cx| shared.poll_operation(waiting.token, cx)).await? {
         Completion::Responded(outcome) => outcome.map(|message| *message),
@@ -128,7 +129,7 @@ async fn request(publish: Publish<'_>) -> Result<Message, Error> {
 }
 
 /// Offers a request to the engine.
-fn offer(
+pub(crate) fn accept(
     state: &mut State,
     now: Timestamp,
     message: Message,

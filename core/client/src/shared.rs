@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use polymqtt_proto::engine::{Completion, DisconnectOptions, Engine, StreamId, Token};
+use polymqtt_proto::engine::{Completion, DisconnectOptions, Engine, Rejected, StreamId, Token};
 use polymqtt_proto::error::{Error, ErrorKind};
 use polymqtt_proto::time::Timestamp;
 use tracing::Span;
@@ -14,7 +14,7 @@ use crate::bridged::{Gathering, News};
 use crate::events::Listeners;
 use crate::operations::Operations;
 use crate::parked::Parked;
-use crate::room::Room;
+use crate::room::{Offer, Room};
 use crate::sync::{Mutex, MutexGuard};
 use crate::trace::{Trace, Untold, client_span};
 use crate::wakes::Wakes;
@@ -139,6 +139,7 @@ impl Shared {
             Ok(mut state) => {
                 state.engine.close(now, error);
                 state.settle(&mut wakes);
+                state.make_room(&mut wakes);
                 state
             }
             // What a panic has left of the engine is not asked any more.
@@ -183,14 +184,35 @@ impl State {
         }
     }
 
-    /// Wakes whoever is first in line for room in the queue, where there is some.
+    /// Has the engine take what waits in line for room in the queue, as far as there is some.
     #[inline]
     pub(crate) fn make_room(&mut self, wakes: &mut Wakes) {
         if let Some(gathering) = &mut self.gathering {
             return gathering.tell_of_room(|| self.engine.has_room(), wakes);
         }
-        if self.engine.has_room() {
-            wakes.push(self.room.first());
+        if !self.room.is_empty() {
+            self.serve_line(wakes);
+        }
+    }
+
+    fn serve_line(&mut self, wakes: &mut Wakes) {
+        while self.engine.has_room()
+            && let Some(mut place) = self.room.take_first()
+        {
+            let Some(offer) = place.offer.take() else {
+                wakes.push(Some(place.waker().clone()));
+                return self.room.put_back(place);
+            };
+            let (timeout, purpose) = (offer.timeout, offer.purpose);
+            // The engine's last time is that of whatever has made the room.
+            let outcome = match offer.make(self, Timestamp::ZERO) {
+                Err(Rejected { error, message }) if error.kind() == ErrorKind::QueueFull => {
+                    place.offer = Some(Offer { message, timeout, purpose });
+                    return self.room.put_back(place);
+                }
+                outcome => outcome.map_err(|rejected| rejected.error),
+            };
+            wakes.push(Some(self.room.serve(place, outcome)));
         }
     }
 
