@@ -44,6 +44,8 @@ pub mod blocking;
 pub mod bridged;
 mod client;
 mod connect;
+#[cfg(test)]
+mod connected;
 mod credentials;
 mod driver;
 mod events;

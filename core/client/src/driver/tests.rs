@@ -2,31 +2,17 @@ use polymqtt_proto::engine::Token;
 use polymqtt_proto::message::Message;
 use polymqtt_proto::options::Options;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-
-/// A connected client by its driver, and the server's end of the connection.
-async fn connected() -> (Driver, TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let (server, _) = listener.accept().await.unwrap();
-    let options = Options::new("mqtt://server").unwrap();
-    let mut engine = Engine::new(options.check().unwrap(), [0; 16], Timestamp::ZERO);
-    engine.connect(Timestamp::ZERO, Token::NONE).unwrap();
-    while engine.poll_action().is_some() {}
-    engine.handle_opened(Timestamp::ZERO);
-    engine.handle_bytes(Timestamp::ZERO, &mut BytesMut::from(&[0x20, 3, 0, 0, 0][..]));
-    assert!(engine.grant().is_some());
-    let shared = Arc::new(Shared::new(engine, Instant::now()));
-    let driver = Driver::new(shared, Connector::new(&options), Hooks::default());
-    (driver, stream, server)
-}
+use crate::connected;
 
 /// That another client has taken the session over, for one: to connect again would take it back, for ever.
 #[tokio::test]
 async fn the_servers_last_words_are_heard_though_nothing_can_be_written_any_more() {
-    let (mut driver, stream, mut server) = connected().await;
+    let options = Options::new("mqtt://server").unwrap();
+    let shared = Arc::new(connected::shared(&options, Instant::now()));
+    let mut driver = Driver::new(shared, Connector::new(&options), Hooks::default());
+    let (stream, mut server) = connected::streams().await;
     server.write_all(&[0xE0, 2, 0x8E, 0]).await.unwrap();
     server.set_zero_linger().unwrap();
     drop(server);

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 use std::time::Instant;
 
-use bytes::BytesMut;
 use polymqtt_proto::engine::Token;
 use polymqtt_proto::message::Message;
 use polymqtt_proto::options::Options;
 use tokio::io::AsyncReadExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use super::*;
+use crate::connected;
 use crate::transport::Transport;
 
 /// Counts how often the driver was woken.
@@ -34,28 +34,14 @@ struct Resting {
 impl Resting {
     /// With the server's end of its connection.
     async fn new() -> (Self, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (server, _) = listener.accept().await.unwrap();
+        let (stream, server) = connected::streams().await;
         let options = Options::new("mqtt://server").unwrap();
-        let engine = Engine::new(options.check().unwrap(), [0; 16], Timestamp::ZERO);
-        let shared = Shared::new(engine, Instant::now() - 2 * RUN);
+        let shared = connected::shared(&options, Instant::now() - 2 * RUN);
         let wakings = Arc::new(Wakings::default());
-        {
-            let now = shared.now();
-            let mut state = shared.lock().unwrap();
-            let engine = &mut state.engine;
-            engine.connect(now, Token::NONE).unwrap();
-            while engine.poll_action().is_some() {}
-            engine.handle_opened(now);
-            let mut wire = Wire::new(Transport::Tcp(stream), None);
-            engine.poll_transmit(&mut wire.transmit);
-            wire.transmit.tail.clear();
-            engine.handle_bytes(now, &mut BytesMut::from(&[0x20, 3, 0, 0, 0][..]));
-            assert!(engine.grant().is_some());
-            let wanted = Wanted::by(engine);
-            state.park(Parked::new(Arc::clone(&wakings).into(), wanted, Some(wire)));
-        }
+        let mut state = shared.lock().unwrap();
+        let (waker, wanted) = (Arc::clone(&wakings).into(), Wanted::by(&state.engine));
+        state.park(Parked::new(waker, wanted, Some(Wire::new(Transport::Tcp(stream), None))));
+        drop(state);
         (Self { shared, wakings }, server)
     }
 
