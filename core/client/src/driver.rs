@@ -204,14 +204,19 @@ impl Driver {
         };
         if let Err(error) = wire.write(cx, &mut self.news.written) {
             // What the server said before it closed is still there to be read: mostly why.
-            (0..LAST_READS).for_each(|_| self.read(cx));
+            for _ in 0..LAST_READS {
+                if !self.read(cx) {
+                    break;
+                }
+            }
             self.lost(error);
         }
     }
 
-    fn read(&mut self, cx: &mut Context<'_>) {
+    /// Reads once; whether something came.
+    fn read(&mut self, cx: &mut Context<'_>) -> bool {
         let Link::Open(wire) = &mut self.link else {
-            return;
+            return false;
         };
         match wire.read(cx, &mut self.inbox) {
             Poll::Pending => {
@@ -219,9 +224,16 @@ impl Driver {
                     // An idle connection holds no read buffer.
                     self.inbox = BytesMut::new();
                 }
+                false
             }
-            Poll::Ready(Ok(_bytes)) => self.news.read = true,
-            Poll::Ready(Err(error)) => self.lost(error),
+            Poll::Ready(Ok(_bytes)) => {
+                self.news.read = true;
+                true
+            }
+            Poll::Ready(Err(error)) => {
+                self.lost(error);
+                false
+            }
         }
     }
 
