@@ -13,8 +13,8 @@ use crate::shared::Shared;
 /// Messages that are accepted before others get a turn at the lock.
 const TURN: usize = 256;
 
-/// Who waits for room waits for all its messages: with a place in line for each, every message of several threads would
-/// cost a wake-up.
+/// Who waits for room waits for all its messages, and offers them when it is first: with a place in line for each, each
+/// would cost a wake-up.
 pub(crate) struct Batch<'a, I: Iterator<Item = Message>> {
     shared: &'a Arc<Shared>,
     messages: I,
@@ -82,8 +82,7 @@ impl<'a, I: Iterator<Item = Message>> Batch<'a, I> {
             }
             // To the end of the line, if there is more.
             if let Some(ticket) = ticket.take() {
-                state.room.leave(ticket);
-                state.make_room(wakes);
+                state.leave_line(ticket, wakes);
             }
             Ok(turn)
         })?
@@ -94,10 +93,7 @@ impl<I: Iterator<Item = Message>> Drop for Batch<'_, I> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
             // Closed: there is no line any more.
-            let _closed = self.shared.with(|state, wakes| {
-                state.room.leave(ticket);
-                state.make_room(wakes);
-            });
+            let _closed = self.shared.with(|state, wakes| state.leave_line(ticket, wakes));
         }
     }
 }

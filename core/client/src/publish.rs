@@ -16,7 +16,7 @@ use polymqtt_proto::reason::ReasonCode;
 use polymqtt_proto::text::Utf8String;
 use polymqtt_proto::time::Timestamp;
 
-use crate::room::{Offer, Purpose, Ticket};
+use crate::room::{Offer, Offered, Purpose, Ticket};
 use crate::shared::{Shared, State};
 
 /// A message being put together by [`Client::publish`](crate::Client::publish): set what differs from the defaults,
@@ -214,14 +214,10 @@ impl<'a> Accepting<'a> {
         self.shared.with(|state, _| {
             let mut offer = Offer { message, timeout, purpose };
             if state.room.is_empty() {
-                match offer.make(state, now) {
-                    Ok(token) => return Poll::Ready(Ok(token)),
-                    Err(Rejected { error, message })
-                        if error.kind() == ErrorKind::QueueFull && self.wait_for_room =>
-                    {
-                        offer = Offer { message, timeout, purpose };
-                    }
-                    Err(rejected) => return Poll::Ready(Err(rejected.error)),
+                match offer.make(state, now)? {
+                    Offered::Accepted(token) => return Poll::Ready(Ok(token)),
+                    Offered::Full(_, full) if self.wait_for_room => offer = full,
+                    Offered::Full(error, _) => return Poll::Ready(Err(error)),
                 }
             }
             self.ticket = Some(state.room.join(cx.waker(), Some(offer)));
@@ -238,12 +234,12 @@ impl Drop for Accepting<'_> {
         let now = self.shared.now();
         // Closed: there is no line any more.
         let _closed = self.shared.with(|state, wakes| {
-            if let Some(Ok(token)) = state.room.leave(ticket) {
+            if let Some(Ok(token)) = state.leave_line(ticket, wakes) {
                 // Nobody learns of the outcome; a request is given up.
                 state.operations.forget(token);
                 state.engine.forget_request(now, token);
+                state.make_room(wakes);
             }
-            state.make_room(wakes);
         });
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Room {
 #[derive(Debug)]
 pub(crate) struct Place {
     ticket: Ticket,
-    waker: Waker,
+    pub(crate) waker: Waker,
     /// `None` for a batch, which offers its messages itself when it is first.
     pub(crate) offer: Option<Offer>,
 }
@@ -47,6 +47,14 @@ pub(crate) struct Offer {
 pub(crate) enum Purpose {
     Publish,
     Request,
+}
+
+/// What became of a message that was offered.
+pub(crate) enum Offered {
+    /// With the token to wait with; [`Token::NONE`] where there is nothing to wait for.
+    Accepted(Token),
+    /// There is no room for it.
+    Full(Error, Offer),
 }
 
 impl Room {
@@ -112,21 +120,21 @@ impl Room {
 }
 
 impl Offer {
-    /// Says it to the engine; gives the token to wait with, or [`Token::NONE`] where there is nothing to wait for.
+    /// Says it to the engine.
     #[inline]
-    pub(crate) fn make(self, state: &mut State, now: Timestamp) -> Result<Token, Rejected> {
+    pub(crate) fn make(self, state: &mut State, now: Timestamp) -> Result<Offered, Error> {
         let Self { message, timeout, purpose } = self;
-        match purpose {
+        let outcome = match purpose {
             Purpose::Publish => publish::accept(state, now, message, timeout),
             Purpose::Request => request::accept(state, now, message, timeout),
+        };
+        match outcome {
+            Ok(token) => Ok(Offered::Accepted(token)),
+            Err(Rejected { error, message }) if error.kind() == ErrorKind::QueueFull => {
+                Ok(Offered::Full(error, Self { message, timeout, purpose }))
+            }
+            Err(rejected) => Err(rejected.error),
         }
-    }
-}
-
-impl Place {
-    /// Whom to wake when it is first.
-    pub(crate) fn waker(&self) -> &Waker {
-        &self.waker
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use polymqtt_proto::engine::{Completion, DisconnectOptions, Engine, Rejected, StreamId, Token};
+use polymqtt_proto::engine::{Completion, DisconnectOptions, Engine, StreamId, Token};
 use polymqtt_proto::error::{Error, ErrorKind};
 use polymqtt_proto::time::Timestamp;
 use tracing::Span;
@@ -14,7 +14,7 @@ use crate::bridged::{Gathering, News};
 use crate::events::Listeners;
 use crate::operations::Operations;
 use crate::parked::Parked;
-use crate::room::{Offer, Room};
+use crate::room::{Offered, Room, Ticket};
 use crate::sync::{Mutex, MutexGuard};
 use crate::trace::{Trace, Untold, client_span};
 use crate::wakes::Wakes;
@@ -200,20 +200,27 @@ impl State {
             && let Some(mut place) = self.room.take_first()
         {
             let Some(offer) = place.offer.take() else {
-                wakes.push(Some(place.waker().clone()));
+                wakes.push(Some(place.waker.clone()));
                 return self.room.put_back(place);
             };
-            let (timeout, purpose) = (offer.timeout, offer.purpose);
             // The engine's last time is that of whatever has made the room.
             let outcome = match offer.make(self, Timestamp::ZERO) {
-                Err(Rejected { error, message }) if error.kind() == ErrorKind::QueueFull => {
-                    place.offer = Some(Offer { message, timeout, purpose });
+                Ok(Offered::Full(_, offer)) => {
+                    place.offer = Some(offer);
                     return self.room.put_back(place);
                 }
-                outcome => outcome.map_err(|rejected| rejected.error),
+                Ok(Offered::Accepted(token)) => Ok(token),
+                Err(error) => Err(error),
             };
             wakes.push(Some(self.room.serve(place, outcome)));
         }
+    }
+
+    /// Nobody waits at this place in the line for room any more; gives the outcome where it was served meanwhile.
+    pub(crate) fn leave_line(&mut self, ticket: Ticket, wakes: &mut Wakes) -> Option<Result<Token, Error>> {
+        let outcome = self.room.leave(ticket);
+        self.make_room(wakes);
+        outcome
     }
 
     /// A receiver found its stream empty.
