@@ -27,30 +27,10 @@ def blocking(url: str, topic: str) -> None:
     pending = idle.enqueue(topic, "pending", qos=1)
     client.publish(topic, "before", qos=1)
     calls: list[Callable[[], object]] = [
-        client.start,
-        client.status,
-        client.metrics,
-        client.flush,
-        client.reauthenticate,
-        client.disconnect,
-        client.unclaimed,
-        lambda: client.publish("a"),
-        lambda: client.publish("a", qos=1),
-        lambda: client.send(Message("a", qos=2)),
-        lambda: client.enqueue("a", qos=1),
-        lambda: client.publish_many([("a", "payload")], qos=1),
-        lambda: client.enqueue_many([("a", "payload")]),
-        lambda: client.subscribe("a"),
-        lambda: client.declare("a"),
-        lambda: client.unsubscribe("a"),
-        lambda: client.respond("a"),
-        lambda: client.request("a"),
-        messages.recv,
+        *_waits(client, messages, happening),
+        *_answers(client),
         lambda: next(iter(messages)),
         lambda: next(iter(messages.batches())),
-        messages.unsubscribe,
-        lambda: client.events().recv(),
-        happening.recv,
         pending.wait,
     ]
 
@@ -77,31 +57,14 @@ def in_asyncio(url: str, topic: str) -> None:
         client: polymqtt.Client, messages: polymqtt.Subscription, happening: polymqtt.Events, pending: Any
     ) -> None:
         awaited: list[Callable[[], Any]] = [
-            client.start,
-            client.flush,
-            client.reauthenticate,
-            client.disconnect,
-            lambda: client.publish("a"),
-            lambda: client.publish("a", qos=1),
-            lambda: client.send(Message("a", qos=2)),
-            lambda: client.enqueue("a", qos=1),
-            lambda: client.publish_many([("a", "payload")], qos=1),
-            lambda: client.enqueue_many([("a", "payload")]),
-            lambda: client.subscribe("a"),
-            lambda: client.unsubscribe("a"),
-            lambda: client.respond("a"),
-            lambda: client.request("a"),
-            messages.recv,
+            *_waits(client, messages, happening),
             lambda: messages.__aiter__().__anext__(),
             lambda: messages.batches().__anext__(),
-            messages.unsubscribe,
-            lambda: client.events().recv(),
-            happening.recv,
             lambda: pending,
         ]
         for call in awaited:
             await _refused_awaited(call)
-        for call in (client.status, client.metrics, client.unclaimed, lambda: client.declare("a")):
+        for call in _answers(client):
             _refused(call)
         _harmless(client, messages)
         async with client, messages:
@@ -126,6 +89,35 @@ def in_asyncio(url: str, topic: str) -> None:
             assert [message.text() for message in received if message] == ["before", "child", "after"]
 
     asyncio.run(main())
+
+
+def _waits(client: Any, messages: Any, happening: Any) -> list[Callable[[], Any]]:
+    """What waits, by blocking or when it is awaited; of either kind of client."""
+    return [
+        client.start,
+        client.flush,
+        client.reauthenticate,
+        client.disconnect,
+        lambda: client.publish("a"),
+        lambda: client.publish("a", qos=1),
+        lambda: client.send(Message("a", qos=2)),
+        lambda: client.enqueue("a", qos=1),
+        lambda: client.publish_many([("a", "payload")], qos=1),
+        lambda: client.enqueue_many([("a", "payload")]),
+        lambda: client.subscribe("a"),
+        lambda: client.unsubscribe("a"),
+        lambda: client.respond("a"),
+        lambda: client.request("a"),
+        messages.recv,
+        messages.unsubscribe,
+        lambda: client.events().recv(),
+        happening.recv,
+    ]
+
+
+def _answers(client: Any) -> list[Callable[[], Any]]:
+    """What answers at once, of either kind of client."""
+    return [client.status, client.metrics, client.unclaimed, lambda: client.declare("a")]
 
 
 def under_load(url: str, topic: str) -> None:
