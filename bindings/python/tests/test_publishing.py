@@ -200,15 +200,6 @@ async def test_a_dropped_delivery_goes_its_way(url: str, topic: Topic) -> None:
         assert await messages.recv() is not None
 
 
-async def test_the_next_message_by_anext(url: str, topic: Topic) -> None:
-    async with polymqtt.connect(url) as client, client.subscribe(topic("#"), qos=1) as messages:
-        await client.publish(topic("a"), "payload", qos=1)
-        assert (await anext(messages)).text() == "payload"
-        messages.close()
-        with pytest.raises(StopAsyncIteration):
-            await anext(messages)
-
-
 async def test_flushing_waits_for_the_transport(url: str, topic: Topic) -> None:
     async with polymqtt.connect(url) as client, client.subscribe(topic("#")) as messages:
         client.publish(topic("a"))
