@@ -524,12 +524,6 @@ impl Acceptance {
     fn close(&self) {
         self.0.get().leave_line();
     }
-
-    /// Blocks until the queue has taken it.
-    #[pyo3(signature = (timeout=None))]
-    fn wait(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        Operation::block(self.0.bind(py), crate::arguments::timeout(timeout)?, Operation::acceptance)
-    }
 }
 
 impl Acceptance {

@@ -174,9 +174,6 @@ Delivery: TypeAlias = Operation[PublishAck]
 class Acceptance(_Coroutine[None]):
     """The wait until the queue has taken a message."""
 
-    def wait(self, timeout: _Duration | None = None) -> None:
-        """Waits on this thread; see `Operation.wait`."""
-
 @final
 class Many(_Coroutine[_T_co]):
     """The publishing of many messages."""
