@@ -104,6 +104,16 @@ impl Engine {
             let what = "CONNACK says that a session is present after a clean start [MQTT-3.2.2-2]";
             return Err(Error::new(ErrorKind::Protocol, what).with_reason_code(ReasonCode::ProtocolError));
         }
+        if let Some(maximum) =
+            connack.properties.maximum_packet_size.filter(|most| *most < NEEDED_PACKET_SIZE)
+        {
+            let what = format!(
+                "the server takes packets of at most {maximum} bytes: acknowledgements need {NEEDED_PACKET_SIZE}"
+            );
+            // Without a DISCONNECT, which would be too large as well.
+            self.close_transport(Action::Shutdown, Some(Error::new(ErrorKind::PacketTooLarge, what)));
+            return Ok(());
+        }
         if self.connack_authenticates(connack)? {
             self.accepted(now, connack);
         }
@@ -204,3 +214,6 @@ impl Engine {
         self.resend_as_new(now, self.settings.on_session_lost == OnSessionLost::Resend);
     }
 }
+
+/// Bytes of an acknowledgement with a reason code: the longest packet that a client can't do without.
+const NEEDED_PACKET_SIZE: u32 = 5;

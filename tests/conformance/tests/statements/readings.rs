@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use polymqtt_conformance::peer::{CONNACK, CONNACK_SESSION, Peer, options};
 use polymqtt_proto::connection::AuthenticationReply;
-use polymqtt_proto::engine::{Answer, Completion, Request};
+use polymqtt_proto::engine::{Answer, Completion, Event, Request};
+use polymqtt_proto::error::ErrorKind;
 use polymqtt_proto::options::Authentication;
 
 use crate::said::{Q1, Q2, message, packet_id, properties, string, subscribed, take_all, to};
@@ -247,4 +248,23 @@ fn a_pubrel_before_our_pubrec_is_answered_and_takes_no_message_away() {
     assert_eq!(take_all(&mut peer, stream), ["x"]);
     peer.expect(&[]);
     assert_eq!(peer.closed(), None);
+}
+
+#[test]
+fn a_server_that_takes_no_acknowledgement_is_left_without_a_word() {
+    for size in 1..=5_u8 {
+        let mut peer = Peer::open(options());
+        peer.sent();
+        peer.send(&format!("20 _ 00 00 05 27 000000{size:02x}"));
+        if size == 5 {
+            assert_eq!(peer.closed(), None);
+            peer.send("62 02 1234");
+            peer.expect(&["70 03 1234 92"]);
+            continue;
+        }
+        peer.expect_end(&[]);
+        peer.lose();
+        assert!(peer.loss().is_some_and(|error| error.kind() == ErrorKind::PacketTooLarge), "{size}");
+        assert!(matches!(peer.events.last(), Some(Event::Disconnected { retry_in: None, .. })), "{size}");
+    }
 }
