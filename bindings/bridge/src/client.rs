@@ -8,7 +8,7 @@ use std::time::Duration;
 use polymqtt::bridged::{Bridged, News as Gathered};
 use polymqtt::{
     Acknowledgement, DisconnectOptions, Error, ErrorKind, Event, Grant, Message, Metrics, Options,
-    PublishAck, QoS, ReasonCode, Status, StreamOptions, TopicFilter, UserProperties,
+    PublishAck, QoS, Status, StreamOptions, TopicFilter, UserProperties,
 };
 use polymqtt_proto::engine::{Completion, Engine, Rejected, StreamId, SubscribeRequest, Token};
 use polymqtt_proto::time::Timestamp;
@@ -395,7 +395,9 @@ impl Client {
             let Waiting { token, offer: wanted, .. } = waiting;
             let now = bridged.now();
             match bridged.with(|engine| offer(engine, now, waiting))? {
-                Ok(Offered::Done) => news.completions.push((token, Completion::Published(Ok(success())))),
+                Ok(Offered::Done) => {
+                    news.completions.push((token, Completion::Published(Ok(PublishAck::SUCCESS))));
+                }
                 Ok(_) => news.accepted.push(token),
                 Err(rejected) if may_wait(bridged, &rejected) => {
                     line.put_back(Waiting { token, message: rejected.message, offer: wanted });
@@ -466,10 +468,6 @@ fn offer(engine: &mut Engine, now: Timestamp, waiting: Waiting) -> Result<Offere
 
 fn may_wait(bridged: &Bridged, rejected: &Rejected) -> bool {
     bridged.waits_for_room() && rejected.error.kind() == ErrorKind::QueueFull
-}
-
-fn success() -> PublishAck {
-    PublishAck { reason_code: ReasonCode::Success, properties: None }
 }
 
 #[cfg(test)]

@@ -78,8 +78,7 @@ impl Outcome {
 /// The acknowledgement that says nothing but success: one for all.
 fn success(py: Python<'_>) -> PyResult<Py<PyAny>> {
     static SUCCESS: PyOnceLock<Py<PublishAck>> = PyOnceLock::new();
-    let make =
-        || Py::new(py, PublishAck(mqtt::PublishAck { reason_code: ReasonCode::Success, properties: None }));
+    let make = || Py::new(py, PublishAck(mqtt::PublishAck::SUCCESS));
     Ok(SUCCESS.get_or_try_init(py, make)?.clone_ref(py).into_any())
 }
 

@@ -79,7 +79,7 @@ impl Engine {
     /// A QoS 1 or 2 publish is over: frees its identifier, gives its quota back.
     #[inline]
     pub(super) fn finish(&mut self, packet_id: PacketId, outcome: Result<PublishAck, Error>) {
-        let Some((token, _)) = self.slots.remove(packet_id) else {
+        let Some(token) = self.slots.free(packet_id) else {
             return;
         };
         self.journal.append(|| Record::Finished(packet_id));

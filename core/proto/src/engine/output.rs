@@ -76,6 +76,11 @@ pub struct PublishAck {
     pub properties: Option<Box<AckProperties>>,
 }
 
+impl PublishAck {
+    /// Success, and nothing more.
+    pub const SUCCESS: Self = Self { reason_code: ReasonCode::Success, properties: None };
+}
+
 /// What the server granted for one filter of a subscription.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Granted {

@@ -86,7 +86,11 @@ impl Engine {
         }
         if self.queue.is_empty() && self.may_send(&message) {
             let number = self.accept(&message);
-            self.send(now, Queued::new(message, token, number, now));
+            match message.properties {
+                None => self.put_publish(message, token, number),
+                // An interval of zero has passed by now.
+                Some(_) => self.send(now, Queued::new(message, token, number, now)),
+            }
             return Ok(());
         }
         self.enqueue(now, message, token)
@@ -210,10 +214,10 @@ impl Engine {
         self.settle_flushes();
     }
 
-    /// Encodes one message, which the connection has room and quota for.
+    /// Sends a message that waited, unless its interval has passed or the limits have changed with the connection.
     #[inline]
     fn send(&mut self, now: Timestamp, mut queued: Queued) {
-        let Some(connection) = &mut self.connection else {
+        let Some(connection) = &self.connection else {
             return;
         };
         match queued.expiry_left(now) {
@@ -221,32 +225,38 @@ impl Engine {
             Ok(left) => queued.message.properties_mut().message_expiry_interval = left,
             Err(_expired) => return self.expired(&queued),
         }
-        // Limits change from connection to connection: a message that waited is checked again.
         if let Err(error) = connection.grant.limits.check_message(&queued.message)
             && !Mutant::LimitsOfOldServer.is_active()
         {
             self.withdrawn(queued.number);
             return self.fail_publish(queued.token, error);
         }
+        self.put_publish(queued.message, queued.token, queued.number);
+    }
+
+    /// Encodes one message, which the connection has room and quota for, and which is within its limits.
+    #[inline]
+    fn put_publish(&mut self, message: Message, token: Token, number: u64) {
+        let Some(connection) = &mut self.connection else {
+            return;
+        };
         self.metrics.messages_sent += 1;
-        if queued.message.qos == QoS::AtMostOnce {
-            let written = encode(&mut self.outbox, connection, &queued.message, Delivery::AtMostOnce);
-            let outcome = written.map(|()| PublishAck { reason_code: ReasonCode::Success, properties: None });
-            return self.complete(queued.token, Completion::Published(outcome));
+        let qos = message.qos;
+        if qos == QoS::AtMostOnce {
+            return match encode(&mut self.outbox, connection, &message, Delivery::AtMostOnce) {
+                Ok(()) => self.complete(token, Completion::Published(Ok(PublishAck::SUCCESS))),
+                Err(error) => self.fail_publish(token, error),
+            };
         }
-        let qos = queued.message.qos;
-        let packet_id = match self
-            .slots
-            .insert(queued.token, SlotState::Publish { message: queued.message, number: queued.number })
-        {
+        let packet_id = match self.slots.insert(token, SlotState::Publish { message, number }) {
             Ok(packet_id) => packet_id,
             Err(_all_in_use) => {
                 let error = Error::new(ErrorKind::QuotaExceeded, "all 65,535 packet identifiers are in use");
-                return self.fail_publish(queued.token, error);
+                return self.fail_publish(token, error);
             }
         };
         connection.send_quota -= 1;
-        self.journal.append(|| Record::Sent { number: queued.number, packet_id });
+        self.journal.append(|| Record::Sent { number, packet_id });
         self.outbox.gate(&self.journal);
         let dup = Mutant::DupOnLiveConnection.is_active();
         if let SlotState::Publish { message, .. } = self.slots.state(packet_id)
@@ -388,18 +398,22 @@ impl Engine {
             Error::new(kind, "the server lost the session: whether the message arrived is not known")
         };
         for packet_id in self.slots.in_order(SlotState::is_publish).into_iter().rev() {
-            match self.slots.remove(packet_id) {
-                Some((token, SlotState::Publish { message, number }))
-                    if resend && message.qos == QoS::AtLeastOnce =>
-                {
+            let publish = match self.slots.state(packet_id) {
+                SlotState::Publish { message, number } => Some((message.clone(), *number)),
+                _ => None,
+            };
+            let Some(token) = self.slots.free(packet_id) else {
+                continue;
+            };
+            match publish {
+                Some((message, number)) if resend && message.qos == QoS::AtLeastOnce => {
                     self.queue.push_front(Queued::new(message, token, number, now));
                 }
-                Some((token, SlotState::Publish { message, number })) => {
+                Some((message, number)) => {
                     self.withdrawn(number);
                     self.fail_publish(token, lost(message.qos));
                 }
-                Some((token, _)) => self.fail_publish(token, lost(QoS::ExactlyOnce)),
-                None => {}
+                None => self.fail_publish(token, lost(QoS::ExactlyOnce)),
             }
         }
     }
@@ -410,7 +424,7 @@ impl Engine {
             self.fail_publish(queued.token, error.clone());
         }
         for packet_id in self.slots.in_order(SlotState::is_publish) {
-            if let Some((token, _)) = self.slots.remove(packet_id) {
+            if let Some(token) = self.slots.free(packet_id) {
                 let what = format!("the client was closed before the acknowledgement arrived ({error})");
                 self.fail_publish(token, Error::new(ErrorKind::Indeterminate, what));
             }

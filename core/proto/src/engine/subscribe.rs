@@ -254,7 +254,7 @@ impl Engine {
             if let Some(error) =
                 self.put_checked(packet.encoded_len(limits.version), |out| packet.encode(limits.version, out))
             {
-                self.slots.remove(packet_id);
+                self.slots.free(packet_id);
                 self.subscription_refused(number, error);
             }
         }
@@ -285,7 +285,7 @@ impl Engine {
             if let Some(error) =
                 self.put_checked(packet.encoded_len(version), |out| packet.encode(version, out))
             {
-                self.slots.remove(packet_id);
+                self.slots.free(packet_id);
                 self.end_unsubscription(number, Err(error));
             }
         }
@@ -299,7 +299,7 @@ impl Engine {
         let [reason_code] = suback.reason_codes[..] else {
             return Err(miscounted("SUBACK", suback.reason_codes.len(), 1));
         };
-        self.slots.remove(suback.packet_id);
+        self.slots.free(suback.packet_id);
         let granted = match reason_code {
             ReasonCode::Success => QoS::AtMostOnce,
             ReasonCode::GrantedQoS1 => QoS::AtLeastOnce,
@@ -330,7 +330,7 @@ impl Engine {
         {
             return Err(miscounted("UNSUBACK", unsuback.reason_codes.len(), asked.filters.len()));
         }
-        self.slots.remove(unsuback.packet_id);
+        self.slots.free(unsuback.packet_id);
         let refused = unsuback.reason_codes.iter().copied().find(|code| code.is_error());
         let UnsubAck { reason_codes, properties, .. } = unsuback;
         let outcome = match refused {
@@ -437,7 +437,7 @@ impl Engine {
     pub(super) fn forget_subscribe_packets(&mut self) {
         for packet_id in self.slots.in_order(|state| !state.is_publish() && !matches!(state, SlotState::Free))
         {
-            self.slots.remove(packet_id);
+            self.slots.free(packet_id);
         }
         self.subscriptions.connection_lost();
     }

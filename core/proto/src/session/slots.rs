@@ -142,19 +142,19 @@ impl Slots {
         self.slots.get(index_of(id)).map_or(Token::NONE, |slot| slot.token)
     }
 
-    /// Frees the identifier; gives back what it stood for.
+    /// Frees the identifier, and drops what it stood for; gives back whose operation that was.
     #[inline]
-    pub(crate) fn remove(&mut self, id: PacketId) -> Option<(Token, SlotState)> {
+    pub(crate) fn free(&mut self, id: PacketId) -> Option<Token> {
         let slot = self.slots.get_mut(index_of(id))?;
-        let state = std::mem::replace(&mut slot.state, SlotState::Free);
-        if matches!(state, SlotState::Free) {
+        if matches!(slot.state, SlotState::Free) {
             return None;
         }
-        self.bytes -= state.size();
-        self.exactly_once -= usize::from(state.is_exactly_once());
-        self.retired -= usize::from(matches!(state, SlotState::Retired));
+        self.bytes -= slot.state.size();
+        self.exactly_once -= usize::from(slot.state.is_exactly_once());
+        self.retired -= usize::from(matches!(slot.state, SlotState::Retired));
+        slot.state = SlotState::Free;
         self.free.push_back(id.get() - 1);
-        Some((slot.token, state))
+        Some(slot.token)
     }
 
     /// PUBREC arrived: the message is the server's now, a PUBREL takes its place and its turn.
@@ -251,11 +251,11 @@ mod tests {
     fn a_freed_identifier_rests_before_it_is_used_again() {
         let mut slots = Slots::default();
         let first = slots.insert(Token(1), SlotState::Released(ReasonCode::Success)).unwrap();
-        slots.remove(first);
+        slots.free(first);
         for n in 0..RESTING {
             let id = slots.insert(Token(2), SlotState::Released(ReasonCode::Success)).unwrap();
             assert_ne!(id, first, "after {n}");
-            slots.remove(id);
+            slots.free(id);
         }
     }
 
@@ -269,7 +269,7 @@ mod tests {
         ids.dedup();
         assert_eq!(ids.len(), 65_535);
         assert!(slots.insert(Token(1), SlotState::Released(ReasonCode::Success)).is_err());
-        slots.remove(PacketId::new(77).unwrap());
+        slots.free(PacketId::new(77).unwrap());
         assert_eq!(slots.insert(Token(1), SlotState::Released(ReasonCode::Success)).unwrap().get(), 77);
     }
 
@@ -277,8 +277,8 @@ mod tests {
     fn removing_twice_frees_once() {
         let mut slots = Slots::default();
         let id = slots.insert(Token(1), SlotState::Released(ReasonCode::Success)).unwrap();
-        assert!(slots.remove(id).is_some());
-        assert!(slots.remove(id).is_none());
+        assert!(slots.free(id).is_some());
+        assert!(slots.free(id).is_none());
         assert_eq!(slots.len(), 0);
     }
 
