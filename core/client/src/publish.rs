@@ -12,7 +12,6 @@ use polymqtt_proto::engine::{Completion, PublishAck, Rejected, Token};
 use polymqtt_proto::error::{Error, ErrorKind};
 use polymqtt_proto::message::Message;
 use polymqtt_proto::qos::QoS;
-use polymqtt_proto::reason::ReasonCode;
 use polymqtt_proto::text::Utf8String;
 use polymqtt_proto::time::Timestamp;
 
@@ -175,23 +174,18 @@ impl Future for Publishing<'_> {
 #[derive(Debug)]
 pub(crate) struct Accepting<'a> {
     shared: &'a Arc<Shared>,
-    message: Option<Result<Message, Error>>,
-    timeout: Option<Duration>,
-    purpose: Purpose,
+    /// Until it is made.
+    offer: Option<Result<Offer, Error>>,
     wait_for_room: bool,
     ticket: Option<Ticket>,
 }
 
 impl<'a> Accepting<'a> {
+    #[inline]
     pub(crate) fn new(publish: Publish<'a>, purpose: Purpose) -> Self {
-        Self {
-            shared: publish.shared,
-            message: Some(publish.message),
-            timeout: publish.timeout,
-            purpose,
-            wait_for_room: publish.wait_for_room,
-            ticket: None,
-        }
+        let Publish { shared, message, timeout, wait_for_room } = publish;
+        let offer = message.map(|message| Offer { message, timeout, purpose });
+        Self { shared, offer: Some(offer), wait_for_room, ticket: None }
     }
 
     /// The token to wait with; [`Token::NONE`] where there is nothing to wait for.
@@ -202,24 +196,19 @@ impl<'a> Accepting<'a> {
             self.ticket = None;
             return Poll::Ready(outcome);
         }
-        let message = match self.message.take() {
-            Some(Ok(message)) => message,
-            Some(Err(error)) => return Poll::Ready(Err(error)),
-            None => {
-                return Poll::Ready(Err(Error::new(ErrorKind::Closed, "the message was accepted before")));
-            }
-        };
-        let Self { timeout, purpose, .. } = *self;
-        let now = time_for(self.shared, &message, timeout);
+        let accepted = || Err(Error::new(ErrorKind::Closed, "the message was accepted before"));
+        let offer = self.offer.take().unwrap_or_else(accepted)?;
+        let now = offer.time(self.shared);
         self.shared.with(|state, _| {
-            let mut offer = Offer { message, timeout, purpose };
-            if state.room.is_empty() {
+            let offer = if state.room.is_empty() {
                 match offer.make(state, now)? {
                     Offered::Accepted(token) => return Poll::Ready(Ok(token)),
-                    Offered::Full(_, full) if self.wait_for_room => offer = full,
+                    Offered::Full(_, offer) if self.wait_for_room => offer,
                     Offered::Full(error, _) => return Poll::Ready(Err(error)),
                 }
-            }
+            } else {
+                offer
+            };
             self.ticket = Some(state.room.join(cx.waker(), Some(offer)));
             Poll::Pending
         })?
@@ -277,7 +266,7 @@ impl Future for Delivery {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some((shared, token)) = &self.operation else {
-            return Poll::Ready(Ok(PublishAck { reason_code: ReasonCode::Success, properties: None }));
+            return Poll::Ready(Ok(PublishAck::SUCCESS));
         };
         let completion = std::task::ready!(shared.poll_operation(*token, cx));
         self.operation = None;
@@ -316,12 +305,6 @@ pub(crate) fn accept(
             Err(rejected)
         }
     }
-}
-
-/// The clock is read only for messages that something is timed by: the engine's last time does for the others.
-#[inline]
-pub(crate) fn time_for(shared: &Shared, message: &Message, timeout: Option<Duration>) -> Timestamp {
-    if timeout.is_some() || message.properties().is_some() { shared.now() } else { Timestamp::ZERO }
 }
 
 fn text(option: &str, value: &str) -> Result<Utf8String, Error> {

@@ -12,7 +12,7 @@ use polymqtt_proto::error::{Error, ErrorKind};
 use polymqtt_proto::message::Message;
 use polymqtt_proto::time::Timestamp;
 
-use crate::shared::State;
+use crate::shared::{Shared, State};
 use crate::{publish, request};
 
 /// A place in the line.
@@ -120,6 +120,13 @@ impl Room {
 }
 
 impl Offer {
+    /// The clock is read only for messages that something is timed by: the engine's last time does for the others.
+    #[inline]
+    pub(crate) fn time(&self, shared: &Shared) -> Timestamp {
+        let timed = self.timeout.is_some() || self.message.properties().is_some();
+        if timed { shared.now() } else { Timestamp::ZERO }
+    }
+
     /// Says it to the engine.
     #[inline]
     pub(crate) fn make(self, state: &mut State, now: Timestamp) -> Result<Offered, Error> {
