@@ -1,12 +1,17 @@
 //! What a program's `tracing` subscriber would see of the client.
 
 use std::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::DefaultGuard;
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
+
+/// While there is one subscriber only, `tracing` asks that of the thread that meets an event first whether anybody
+/// wants it, for all threads and for good; threads of other tests have none. With more it asks each.
+static BYSTANDERS: LazyLock<[Dispatch; 2]> =
+    LazyLock::new(|| [(); 2].map(|()| Dispatch::new(NoSubscriber::new())));
 
 /// Collects everything that is told on this thread, up to a level, as text.
 #[derive(Debug, Clone)]
@@ -44,6 +49,7 @@ impl Collector {
     /// Collects until the guard is dropped.
     #[must_use]
     pub fn start(level: Level) -> (Self, DefaultGuard) {
+        LazyLock::force(&BYSTANDERS);
         let collector = Self(Arc::new(Inner { level, seen: Mutex::default() }));
         let guard = tracing::subscriber::set_default(collector.clone());
         (collector, guard)
@@ -131,5 +137,19 @@ impl Visit for Fields {
             "message" => write!(self.message, "{value:?}"),
             name => write!(self.others, " {name}={value:?}"),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_thread_met_first_is_collected() {
+        let (collector, _guard) = Collector::start(Level::TRACE);
+        let tell = || tracing::info!(target: "polymqtt", "told");
+        std::thread::spawn(tell).join().expect("no panic");
+        tell();
+        assert_eq!(collector.events("polymqtt").len(), 1);
     }
 }
