@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDelta, PyInt, PyString};
 
 use crate::errors::{OrRaise, exception};
+use crate::leaving::calling;
 
 /// What a publish may be given by name.
 pub(crate) struct Keywords<'a, 'py> {
@@ -95,7 +96,7 @@ pub(crate) fn payload(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     if let Ok(text) = value.cast::<PyString>() {
         return Ok(Bytes::copy_from_slice(text.to_str()?.as_bytes()));
     }
-    let buffer = PyBuffer::<u8>::get(value)
+    let buffer = calling(value.py(), || PyBuffer::<u8>::get(value))
         .map_err(|_not_bytes| wrong_type(name, "bytes, bytearray, memoryview of bytes, or str", value))?;
     Ok(Bytes::from(buffer.to_vec(value.py())?))
 }
@@ -115,8 +116,7 @@ pub(crate) fn duration(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Duratio
     let seconds = if let Ok(delta) = value.cast::<PyDelta>() {
         delta.call_method0("total_seconds")?.extract::<f64>()?
     } else {
-        value
-            .extract::<f64>()
+        calling(value.py(), || value.extract::<f64>())
             .map_err(|_other| wrong_type(name, "seconds (int, float) or timedelta", value))?
     };
     if seconds == f64::INFINITY {
@@ -135,11 +135,13 @@ pub(crate) fn timeout(value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Durat
 
 /// Pairs of text: a mapping, or an iterable of pairs.
 pub(crate) fn pairs(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
-    // Not by `isinstance`, which would swallow a Ctrl-C.
-    let items = if value.hasattr("items")? { value.call_method0("items")? } else { value.clone() };
     let wrong = || wrong_type(name, "a mapping of str to str, or pairs of them", value);
-    let pairs = items.try_iter().map_err(|_not_iterable| wrong())?;
-    pairs.map(|pair| pair?.extract::<(String, String)>().map_err(|_other| wrong())).collect()
+    calling(value.py(), || {
+        // Not by `isinstance`, which would swallow a Ctrl-C.
+        let items = if value.hasattr("items")? { value.call_method0("items")? } else { value.clone() };
+        let pairs = items.try_iter().map_err(|_not_iterable| wrong())?;
+        pairs.map(|pair| pair?.extract::<(String, String)>().map_err(|_other| wrong())).collect()
+    })
 }
 
 /// User properties, checked.
@@ -157,7 +159,8 @@ pub(crate) fn filters(py: Python<'_>, given: &[String]) -> PyResult<Vec<TopicFil
 }
 
 pub(crate) fn wrong_type(name: &str, allowed: &str, value: &Bound<'_, PyAny>) -> PyErr {
-    let given = value.get_type().name().map(|name| name.to_string()).unwrap_or_default();
+    let given = calling(value.py(), || value.get_type().name());
+    let given = given.map(|name| name.to_string()).unwrap_or_default();
     PyTypeError::new_err(format!("{name}: expected {allowed}, not {given}"))
 }
 

@@ -12,7 +12,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::errors::OrRaise;
-use crate::leaving::detached;
+use crate::leaving::{calling, detached};
 use crate::operation::{Operation, Waiters, add_waiter, wake};
 
 /// Events that nobody takes are lost beyond these.
@@ -119,9 +119,11 @@ impl Core {
                 "a client of polymqtt.sync can't be awaited: its calls block",
             ));
         };
-        let future = event_loop.call_method0(py, intern!(py, "create_future"))?;
-        future.setattr(py, intern!(py, "_asyncio_future_blocking"), true)?;
-        Ok(future)
+        calling(py, || {
+            let future = event_loop.call_method0(py, intern!(py, "create_future"))?;
+            future.setattr(py, intern!(py, "_asyncio_future_blocking"), true)?;
+            Ok(future)
+        })
     }
 
     /// A future that is done once the stream may have something.

@@ -4,6 +4,8 @@ use polymqtt_bridge::mqtt::{Error, UserProperties};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
+use crate::leaving::calling;
+
 static FROM_NATIVE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// The exception of `polymqtt.errors` that this error is.
@@ -16,15 +18,15 @@ pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
 
 /// The same, as a value.
 pub(crate) fn instance<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>> {
-    let from_native = FROM_NATIVE.import(py, "polymqtt.errors", "from_native")?;
-    from_native.call1((
+    let described = (
         error.kind().name(),
         error.to_string(),
         error.reason_code().map(|code| code as u8),
         error.reason_string(),
         pairs(error.user_properties()),
         error.retry_may_help(),
-    ))
+    );
+    calling(py, || FROM_NATIVE.import(py, "polymqtt.errors", "from_native")?.call1(described))
 }
 
 /// User properties as a list of pairs.

@@ -14,6 +14,7 @@ use crate::arguments;
 use crate::core::Core;
 use crate::coroutine::{Turn, thrown};
 use crate::errors::{OrRaise, exception};
+use crate::leaving::calling;
 use crate::message::Message;
 use crate::operation::Operation;
 
@@ -68,8 +69,7 @@ impl Many {
         retain: bool,
         outcomes: bool,
     ) -> PyResult<Self> {
-        let messages = messages
-            .try_iter()
+        let messages = calling(messages.py(), || messages.try_iter())
             .map_err(|_other| arguments::wrong_type("messages", "an iterable of messages", messages))?;
         let progress = Mutex::default();
         Ok(Self { core: Arc::clone(core), messages: messages.unbind(), qos, retain, outcomes, progress })
@@ -84,7 +84,7 @@ impl Many {
             {
                 return Ok(Step::Acceptance(last));
             }
-            self.prepare(py)?;
+            calling(py, || self.prepare(py))?;
             let mut progress = self.progress();
             if progress.prepared.is_empty() {
                 let wrong = progress.wrong.take();

@@ -13,6 +13,7 @@ use pyo3::types::{PyBytes, PyString};
 
 use crate::arguments::{self, Keywords};
 use crate::errors::{OrRaise, pairs};
+use crate::leaving::calling;
 use crate::untracked::untracked;
 
 /// Payloads up to this size become Python's bytes with the message: most programs ask for them. Larger ones only when
@@ -87,7 +88,7 @@ impl Message {
     #[getter]
     fn qos<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         static QOS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        QOS.import(py, "polymqtt.qos", "QoS")?.call1((self.message.qos() as u8,))
+        calling(py, || QOS.import(py, "polymqtt.qos", "QoS")?.call1((self.message.qos() as u8,)))
     }
 
     /// Publishing: whether the server is to keep it. Receiving: whether the server had kept it.
@@ -121,7 +122,7 @@ impl Message {
     ///     ValueError: The payload is not JSON.
     fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        LOADS.import(py, "json", "loads")?.call1((self.payload(py),))
+        calling(py, || LOADS.import(py, "json", "loads")?.call1((self.payload(py),)))
     }
 
     /// What the payload is, such as a media type (v5, section 3.3.2.3.9).
@@ -250,7 +251,8 @@ impl PublishAck {
     #[getter]
     fn reason_code<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         static REASON_CODE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        REASON_CODE.import(py, "polymqtt.reason_codes", "ReasonCode")?.call1((self.0.reason_code as u8,))
+        let number = self.0.reason_code as u8;
+        calling(py, || REASON_CODE.import(py, "polymqtt.reason_codes", "ReasonCode")?.call1((number,)))
     }
 
     /// The server's own words, for people only (v5).

@@ -17,6 +17,7 @@ use pyo3::sync::PyOnceLock;
 use crate::core::Core;
 use crate::coroutine::{Turn, thrown};
 use crate::errors::{OrRaise, exception};
+use crate::leaving::{calling, once};
 use crate::outcome::Outcome;
 use crate::untracked::untracked;
 
@@ -77,7 +78,7 @@ impl Operation {
                 },
             )
         };
-        Ok(SUCCEEDED.get_or_try_init(py, make)?.clone_ref(py))
+        Ok(once(py, &SUCCEEDED, make)?.clone_ref(py))
     }
 
     /// Starts an operation with a token of its own.
@@ -384,9 +385,11 @@ impl Drop for Operation {
         if matches!(state, State::Unoffered(kept) if !kept.awaited) {
             Python::try_attach(|py| {
                 let what = c"a message was never sent: the queue was full, and nobody awaited its delivery";
-                if let Err(error) = PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), what, 1) {
-                    error.write_unraisable(py, None);
-                }
+                calling(py, || {
+                    if let Err(error) = PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), what, 1) {
+                        error.write_unraisable(py, None);
+                    }
+                });
             });
         }
     }
@@ -548,20 +551,25 @@ fn withdrawn() -> Error {
 /// One more waits. Those that were cancelled are forgotten: a program may give up waiting again and again.
 pub(crate) fn add_waiter(py: Python<'_>, waiters: &mut Waiters, future: &Py<PyAny>) {
     if waiters.len() >= FORGOTTEN_FROM {
-        waiters.retain(|waiter| !is_done(waiter.bind(py)));
+        calling(py, || waiters.retain(|waiter| !is_done(waiter.bind(py))));
     }
     waiters.push(future.clone_ref(py));
 }
 
 /// Ends futures that somebody waits with; one that was cancelled has nobody.
 pub(crate) fn wake(py: Python<'_>, waiters: Vec<Py<PyAny>>) {
-    for waiter in waiters {
-        let waiter = waiter.bind(py);
-        if !is_done(waiter) {
-            // A loop that is closed has nobody who waits.
-            let _closed = waiter.call_method1(intern!(py, "set_result"), (py.None(),));
-        }
+    if waiters.is_empty() {
+        return;
     }
+    calling(py, || {
+        for waiter in waiters {
+            let waiter = waiter.bind(py);
+            if !is_done(waiter) {
+                // A loop that is closed has nobody who waits.
+                let _closed = waiter.call_method1(intern!(py, "set_result"), (py.None(),));
+            }
+        }
+    });
 }
 
 fn is_done(future: &Bound<'_, PyAny>) -> bool {

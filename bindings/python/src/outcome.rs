@@ -9,6 +9,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList};
 
 use crate::errors::{exception, instance, pairs};
+use crate::leaving::once;
 use crate::message::{Message, PublishAck};
 
 pub(crate) enum Outcome {
@@ -79,7 +80,7 @@ impl Outcome {
 fn success(py: Python<'_>) -> PyResult<Py<PyAny>> {
     static SUCCESS: PyOnceLock<Py<PublishAck>> = PyOnceLock::new();
     let make = || Py::new(py, PublishAck(mqtt::PublishAck::SUCCESS));
-    Ok(SUCCESS.get_or_try_init(py, make)?.clone_ref(py).into_any())
+    Ok(once(py, &SUCCESS, make)?.clone_ref(py).into_any())
 }
 
 /// What the server granted for the connection.

@@ -9,6 +9,7 @@ use pyo3::types::{PyBytes, PyDict};
 
 use crate::arguments;
 use crate::errors::{OrRaise, pairs};
+use crate::leaving::calling;
 
 /// The name of a question, and its fields.
 pub(crate) fn question<'py>(
@@ -45,9 +46,11 @@ pub(crate) fn question<'py>(
 /// The answer in these fields; or an `MqttError`, whose kind decides whether another attempt follows.
 pub(crate) fn answer(py: Python<'_>, given: &Bound<'_, PyAny>) -> PyResult<Answer> {
     let Ok(fields) = given.cast::<PyDict>() else {
-        let kind = given.getattr("kind")?.extract::<String>()?;
-        let kind = ErrorKind::from_name(&kind).unwrap_or(ErrorKind::Unsupported);
-        return Ok(Answer::Failed(Error::new(kind, given.str()?.to_str()?)));
+        return calling(py, || {
+            let kind = given.getattr("kind")?.extract::<String>()?;
+            let kind = ErrorKind::from_name(&kind).unwrap_or(ErrorKind::Unsupported);
+            Ok(Answer::Failed(Error::new(kind, given.str()?.to_str()?)))
+        });
     };
     let field = |name| Ok::<_, PyErr>(fields.get_item(name)?.filter(|value| !value.is_none()));
     let text = |name| {

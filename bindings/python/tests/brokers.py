@@ -1,6 +1,7 @@
 """Brokers to test against, each on free ports."""
 
 import contextlib
+import itertools
 import os
 import shutil
 import socket
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+
+_PORTS = itertools.count(os.getpid() % 200 * 100)
+"""Each process of the tests begins elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -146,9 +150,11 @@ def running(command: list[str | Path], **options: int) -> Iterator[subprocess.Po
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listened on a moment ago."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Ports that nobody listens on; not those that outgoing connections are given, so that they stay free."""
+    free: list[int] = []
+    while len(free) < count:
+        port = 10_000 + next(_PORTS) % 20_000
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            free.append(port)
+    return free
