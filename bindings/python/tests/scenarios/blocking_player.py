@@ -66,10 +66,14 @@ class _Player(Program):
         except queue.Empty:
             return f"it takes more than {LONGEST} s"
         finally:
-            with self._lock:
-                self._over = True
-            if self.client is not None:
-                self.client.disconnect(timeout=0)
+            self._leave()
+
+    def _leave(self) -> None:
+        """Ends what is under way, on any thread."""
+        with self._lock:
+            self._over = True
+        if self.client is not None:
+            self.client.disconnect(timeout=0)
 
     def _listen_to_broker(self) -> None:
         assert self._broker.stdout is not None
@@ -78,6 +82,7 @@ class _Player(Program):
                 command = json.loads(line)
                 if "end" in command:
                     end = "passed" if command["end"] == "passed" else command.get("why", command["end"])
+                    self._leave()
                     self._on_main_thread.put(end)
                     return
                 if "answer" in command:
