@@ -113,12 +113,12 @@ pub(crate) fn qos(value: &Bound<'_, PyAny>) -> PyResult<u8> {
 
 /// A `timedelta`, or seconds.
 pub(crate) fn duration(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Duration> {
-    let seconds = if let Ok(delta) = value.cast::<PyDelta>() {
-        delta.call_method0("total_seconds")?.extract::<f64>()?
-    } else {
-        calling(value.py(), || value.extract::<f64>())
-            .map_err(|_other| wrong_type(name, "seconds (int, float) or timedelta", value))?
-    };
+    let seconds = calling(value.py(), || match value.cast::<PyDelta>() {
+        Ok(delta) => delta.call_method0("total_seconds")?.extract::<f64>(),
+        Err(_other) => value
+            .extract::<f64>()
+            .map_err(|_other| wrong_type(name, "seconds (int, float) or timedelta", value)),
+    })?;
     if seconds == f64::INFINITY {
         return Ok(Duration::MAX);
     }
